@@ -1,0 +1,70 @@
+# Everything runs in .venv, which is made on first use: a machine needs Python 3.11 or newer, git and make.
+#
+#   make demo      a server and a client process, and what happens between them
+#   make test      the tests
+#   make check     format, lint, types, import contracts
+#   make coverage  the tests again, with the thresholds
+#   make bench     callosum beside its peers; BENCH="--rounds 5 --uvloop" for its options
+#   make soak      the long runs under faults
+#   make clean     everything that was made here
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+BENCH ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DELETE_ON_ERROR:
+.PHONY: demo test check format coverage bench soak wheel clean
+
+demo: $(VENV)/.run
+	$(BIN)/python examples/thrift_echo/demo.py
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
+
+check: $(VENV)/.check
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.check
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# 100 % of the protocol's branches, at least 95 % of all the rest.
+coverage: $(VENV)/.test
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not soak" -q $(PYTEST_ARGS)
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --include='*/callosum/protocol/*' --fail-under=100
+	$(BIN)/coverage report --omit='*/callosum/protocol/*' --fail-under=95
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks $(BENCH)
+
+soak: $(VENV)/.test
+	$(BIN)/python -m pytest -m soak -s --timeout=0 tests/soak $(PYTEST_ARGS)
+
+wheel: $(VENV)/.run
+	$(BIN)/python -m pip wheel -q --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+		.import_linter_cache benchmarks/results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for each set of dependencies: it is newer than pyproject.toml where that set is installed.
+$(VENV)/.run: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
+		"callosum needs Python 3.11 or newer; this is %s. Say which one: make PYTHON=/path/to/python3.11" % sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install -q -e .
+	touch $@
+
+$(VENV)/.%: $(VENV)/.run
+	$(BIN)/python -m pip install -q --group $*
+	touch $@

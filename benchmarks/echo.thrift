@@ -1,0 +1,5 @@
+namespace py benchmarks_echo
+
+service Echo {
+    string say(1: string message)
+}

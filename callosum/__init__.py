@@ -1,0 +1,80 @@
+"""callosum: an async RPC framework. Services are defined in an IDL, carried by a session that survives broken links."""
+
+from callosum import auth
+from callosum.connecting import ConnectEndpoint
+from callosum.context import Call, current_call, current_peer, deadline
+from callosum.endpoints import connect, listen
+from callosum.errors import (
+    AuthenticationError,
+    CallosumError,
+    Cancelled,
+    Code,
+    CodecError,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLost,
+    DeadlineExceeded,
+    DecodeError,
+    EncodeError,
+    Internal,
+    InvalidArgument,
+    Outcome,
+    PermissionDenied,
+    ProtocolError,
+    ResourceExhausted,
+    RpcError,
+    TransportError,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+)
+from callosum.interceptors import Interceptor, Next, Retry
+from callosum.listening import ListenEndpoint
+from callosum.peer import Peer, PeerState
+from callosum.protocol.limits import Limits
+from callosum.service import Cardinality, Method, Service, ServiceClass, service_of
+
+__all__ = [
+    "AuthenticationError",
+    "Call",
+    "CallosumError",
+    "Cancelled",
+    "Cardinality",
+    "Code",
+    "CodecError",
+    "ConfigurationError",
+    "ConnectEndpoint",
+    "ConnectError",
+    "ConnectionLost",
+    "DeadlineExceeded",
+    "DecodeError",
+    "EncodeError",
+    "Interceptor",
+    "Internal",
+    "InvalidArgument",
+    "Limits",
+    "ListenEndpoint",
+    "Method",
+    "Next",
+    "Outcome",
+    "Peer",
+    "PeerState",
+    "PermissionDenied",
+    "ProtocolError",
+    "ResourceExhausted",
+    "Retry",
+    "RpcError",
+    "Service",
+    "ServiceClass",
+    "TransportError",
+    "Unauthenticated",
+    "Unavailable",
+    "Unimplemented",
+    "auth",
+    "connect",
+    "current_call",
+    "current_peer",
+    "deadline",
+    "listen",
+    "service_of",
+]

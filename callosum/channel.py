@@ -1,0 +1,138 @@
+"""The seam between stubs and handlers above, and whatever carries calls below.
+
+A `Channel` is what stubs call into; a `Dispatcher` is what brings calls to handlers. Both know bytes and `Method`s, no
+IDL and no network. The session implements the first and feeds the second; a foreign protocol that has no session
+(Apache Thrift's framed TCP, HTTP with JSON) does both itself.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from callosum.context import Carrier, Key, Metadata
+from callosum.errors import Code, Detail, Outcome
+from callosum.service import Body, Method, MethodCodec
+
+if TYPE_CHECKING:
+    from callosum.peer import Peer
+
+
+@dataclass(slots=True)
+class CallOptions:
+    """What a call carries besides its body.
+
+    Attributes:
+        deadline: On the loop's clock, or None.
+        parent: The id of the call in whose handler it is made, where that came from the same peer; 0 without.
+    """
+
+    deadline: float | None = None
+    key: Key | None = None
+    metadata: Metadata | None = None
+    parent: int = 0
+
+
+class Channel(ABC):
+    """A way to the other side."""
+
+    @abstractmethod
+    def codec(self, method: Method) -> tuple[str, MethodCodec]:
+        """The encoding for a method that both sides know: its name as the request carries it, and its callables."""
+
+    @abstractmethod
+    async def call(self, method: Method, codec: str, body: Body, options: CallOptions) -> Body:
+        """One request and its reply: the bytes of a result or of a declared exception.
+
+        Cancellation: safe. The handler is cancelled; what was not sent never leaves.
+
+        Raises:
+            RpcError, TransportError: With a true ``outcome``.
+        """
+
+    @abstractmethod
+    async def send(self, method: Method, codec: str, body: Body, options: CallOptions) -> None:
+        """A oneway request; returns when it was handed to a connection. Cancellation and exceptions as in `call`."""
+
+
+class Inbound(Carrier):
+    """One incoming call, as whatever carries it brings it to the dispatcher.
+
+    Exactly one of `reply`, `fail` and `finish` is called, once. None of them raises or waits.
+
+    Attributes:
+        method: Its name on the wire, ``Service/method``.
+        codec: The encoding's name, or "" for the service's first.
+        body: The encoded arguments.
+        deadline: On the loop's clock, or None.
+        nested: Whether it is made in a handler of this side's own call: it takes no concurrency slot.
+        worker: Whoever runs it, set by the dispatcher.
+    """
+
+    __slots__ = ("body", "codec", "deadline", "key", "metadata", "method", "nested", "peer", "worker")
+
+    method: str
+    codec: str
+    body: Body
+    key: Key | None
+    metadata: Metadata | None
+    deadline: float | None
+    nested: int
+    peer: Peer
+    worker: object
+
+    @property
+    @abstractmethod
+    def is_waiting(self) -> bool:
+        """Whether it was neither started nor ended."""
+
+    def hold(self) -> bool:
+        """Whether the carrier keeps the call, and submits it again later: where its peer takes replies too slowly."""
+        return False
+
+    @abstractmethod
+    def start(self) -> bool:
+        """The handler is about to be started; False where the caller is gone and it must not be."""
+
+    @abstractmethod
+    def reply(self, body: Body) -> None:
+        """The result, or a declared exception."""
+
+    @abstractmethod
+    def fail(self, error: Failure) -> None:
+        """Any other outcome."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Nothing is to be answered: a oneway has run, or the caller is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a call failed, as it is answered."""
+
+    code: Code
+    outcome: Outcome
+    text: str
+    details: Mapping[str, Detail] = field(default_factory=dict)
+    error_id: str = ""
+    retry_after: float | None = None
+    """Seconds."""
+
+
+class Dispatcher(Protocol):
+    """What takes incoming calls to their handlers."""
+
+    def submit(self, call: Inbound) -> None:
+        """Take a call; it is answered, now or later, by the methods of the call."""
+
+    def abandon(self, call: Inbound) -> None:
+        """The caller of a submitted call is gone: drop it from the queue, or cancel its handler."""
+
+    def drained(self) -> None:
+        """A run of `submit` is over: handlers may start."""
+
+    def touched(self, flush: Callable[[], None]) -> None:
+        """A call was answered: ``flush`` sends it, and is called once for all that is answered in a row."""

@@ -1,0 +1,148 @@
+"""The ambient call context: which call is being handled, and by when all calls inside must have ended."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from callosum.errors import ConfigurationError
+from callosum.service import Method
+
+if TYPE_CHECKING:
+    from callosum.peer import Peer
+
+Key = str | int | bytes
+Metadata = Mapping[str, str | bytes]
+
+TRACE_METADATA: Final = ("traceparent", "tracestate", "baggage")
+"""The metadata that calls made by a handler inherit (W3C Trace Context, and Baggage)."""
+
+
+class Call:
+    """One call, as handlers and interceptors see it; the same on both sides.
+
+    Attributes:
+        method: What is called.
+        peer: The other side.
+        arguments: The positional arguments; at the serving side all of them, in the IDL's order.
+        keywords: The arguments given by name; empty at the serving side.
+        metadata: What travels with the call, text to text or bytes.
+        key: The request key, or None.
+        deadline: The instant on the loop's clock by which the call must have ended, or None.
+        idempotent: Whether running it twice does no harm, by its IDL.
+    """
+
+    __slots__ = ("_carrier", "arguments", "deadline", "key", "keywords", "metadata", "method", "peer", "run")
+
+    def __init__(
+        self,
+        method: Method,
+        peer: Peer,
+        metadata: Metadata,
+        key: Key | None,
+        deadline: float | None,
+        carrier: Carrier | None = None,
+    ) -> None:
+        self.method = method
+        self.peer = peer
+        self.arguments: tuple[Any, ...] = ()  # values of any IDL type
+        self.keywords: Mapping[str, Any] = {}  # as above
+        self.metadata = metadata
+        self.key = key
+        self.deadline = deadline
+        self.run: Callable[..., Awaitable[Any]] | None = None
+        """The engine's: what the innermost link of the interceptors calls."""
+        self._carrier = carrier
+
+    @property
+    def principal(self) -> str | None:
+        """Whom policy sees at the other side, or None without authentication."""
+        return self.peer.principal
+
+    def parent_on(self, channel: object) -> int:
+        """The id that a call made in this handler on that channel names as its parent; 0 where there is none."""
+        return 0 if self._carrier is None else self._carrier.parent_on(channel)
+
+    @property
+    def draining(self) -> bool:
+        """Whether this side is draining: finish soon."""
+        return self._carrier is not None and self._carrier.is_draining
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether running it twice does no harm, by its IDL."""
+        return self.method.idempotent
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the deadline; not below 0; None without one."""
+        if self.deadline is None:
+            return None
+        return max(0.0, self.deadline - asyncio.get_running_loop().time())
+
+
+class Carrier(ABC):
+    """What brought a call here: the part of it that the context needs."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def is_draining(self) -> bool:
+        """Whether the endpoint is draining."""
+
+    @abstractmethod
+    def parent_on(self, channel: object) -> int:
+        """The id that a call made in this handler names as its parent; 0 where it is made on another channel."""
+
+
+current: ContextVar[Call | None] = ContextVar("callosum_call", default=None)
+ambient_deadline: ContextVar[float | None] = ContextVar("callosum_deadline", default=None)
+
+
+def current_call() -> Call:
+    """The call whose handler is running.
+
+    Raises:
+        ConfigurationError: No handler is running.
+    """
+    call = current.get()
+    if call is None:
+        raise ConfigurationError("current_call() is for use inside a handler; no call is being handled here")
+    return call
+
+
+def current_peer() -> Peer:
+    """The peer whose call is being handled.
+
+    Raises:
+        ConfigurationError: No handler is running.
+    """
+    return current_call().peer
+
+
+@asynccontextmanager
+async def deadline(seconds: float) -> AsyncIterator[None]:
+    """Cap the deadline of every call that is made inside; it travels on with them.
+
+    An outer deadline that is earlier stays in force.
+
+    Args:
+        seconds: From now on; 0 lets no call out.
+
+    Raises:
+        ConfigurationError: ``seconds`` is negative or not a number.
+    """
+    if not seconds >= 0:
+        raise ConfigurationError(f"a deadline of {seconds!r} seconds; give 0 or more")
+    instant = asyncio.get_running_loop().time() + seconds
+    outer = ambient_deadline.get()
+    token = ambient_deadline.set(instant if outer is None else min(outer, instant))
+    try:
+        yield
+    finally:
+        ambient_deadline.reset(token)

@@ -1,0 +1,126 @@
+"""listen() and connect(): what makes endpoints.
+
+An endpoint is one `listen` or `connect` and its configuration. Endpoints dial, accept, back off, resume and drain;
+sessions do none of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from callosum.auth.base import Insecure
+from callosum.connecting import ConnectEndpoint, OnConnect, Order
+from callosum.errors import ConfigurationError
+from callosum.interceptors import Interceptor
+from callosum.listening import ListenEndpoint
+from callosum.protocol.limits import Limits
+from callosum.protocol.messages import Info
+from callosum.session.registry import Services
+from callosum.settings import Settings, addresses_of
+
+
+def listen(
+    address: str | Sequence[str],
+    services: Services,
+    *,
+    auth: Insecure | None = None,
+    interceptors: Sequence[Interceptor] = (),
+    timeout: float | None = None,
+    heartbeat: float = 2.0,
+    grace: float = 30.0,
+    limits: Limits | None = None,
+    max_concurrency: int = 100,
+    max_pending: int = 10_000,
+    expose_errors: bool = False,
+) -> ListenEndpoint:
+    """Serve services at one address or several; ``async with`` opens the endpoint.
+
+    Args:
+        address: For example ``tcp://127.0.0.1:5030``; a port 0 is chosen by the system (see ``addresses``).
+        services: ``{service class: handler}``, or a list of handlers whose classes name their service.
+        auth: Without it only loopback, ``ipc://`` and addresses within the process are allowed;
+            `callosum.auth.INSECURE` says that more is meant.
+        interceptors: Around each handler, and around each call to a peer; the first is the outermost.
+        timeout: Seconds: the default of the stubs of its peers.
+        heartbeat: Seconds of silence after which the other side is asked whether it lives.
+        grace: Seconds for which a session without a connection is kept.
+        limits: The bounds of each session.
+        max_concurrency: Handlers that run at a time.
+        max_pending: Calls that wait for a handler; more are refused at once (ResourceExhausted, REJECTED).
+        expose_errors: Whether callers see type and text of exceptions that the IDL does not declare.
+
+    Raises:
+        ConfigurationError: At once, with every fault of every handler, of the address, or of an option.
+    """
+    settings = Settings(
+        addresses_of(address),
+        services,
+        auth,
+        interceptors,
+        timeout,
+        heartbeat,
+        grace,
+        limits or Limits(),
+        max_concurrency,
+        max_pending,
+        expose_errors,
+    )
+    return ListenEndpoint(settings)
+
+
+def connect(
+    address: str | Sequence[str],
+    services: Services | None = None,
+    *,
+    auth: Insecure | None = None,
+    on_connect: OnConnect | None = None,
+    connect_timeout: float | None = 10.0,
+    info: Info | None = None,
+    order: Order | str = Order.GIVEN,
+    interceptors: Sequence[Interceptor] = (),
+    timeout: float | None = None,
+    heartbeat: float = 2.0,
+    grace: float = 30.0,
+    limits: Limits | None = None,
+    max_concurrency: int = 100,
+    max_pending: int = 10_000,
+    expose_errors: bool = False,
+) -> ConnectEndpoint:
+    """Connect to one address, or to the first of several that answers; ``async with`` gives the `Peer`.
+
+    Args:
+        address: For example ``tcp://127.0.0.1:5030``, or a list.
+        services: What this side serves to the other, as for `listen`.
+        on_connect: Runs at every fresh session, before other calls leave; never at a resumed one.
+        connect_timeout: Seconds that entering may take, and that a call without a deadline waits for a connection;
+            None enters at once and dials in the background.
+        info: What the other side reads as ``peer.info``.
+        order: Of several addresses: ``given``, or ``random``.
+        interceptors: Around each call of a stub, and around each handler; the first is the outermost.
+        timeout, heartbeat, grace, limits, max_concurrency, max_pending, expose_errors: As for `listen`.
+
+    Raises:
+        ConfigurationError: At once, with every fault of every handler, of an address, or of an option.
+        ConnectError: From entering: no session was opened in time.
+        AuthenticationError: From entering: the other side refused us.
+    """
+    try:
+        order = Order(order)
+    except ValueError:
+        raise ConfigurationError(f"order={order!r}: write 'given' or 'random'") from None
+    settings = Settings(
+        addresses_of(address),
+        services if services is not None else {},
+        auth,
+        interceptors,
+        timeout,
+        heartbeat,
+        grace,
+        limits or Limits(),
+        max_concurrency,
+        max_pending,
+        expose_errors,
+        info or {},
+        connect_timeout,
+    )
+    return ConnectEndpoint(settings, connect_timeout=connect_timeout, on_connect=on_connect, order=order)

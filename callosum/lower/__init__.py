@@ -1,0 +1,1 @@
+"""Transports: each a file or a folder, none knows another."""

@@ -1,0 +1,149 @@
+"""Peer: the user's handle on the other side."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+
+from callosum.channel import Channel
+from callosum.context import Key, Metadata
+from callosum.errors import ConnectionLost, Outcome
+from callosum.interceptors import Next
+from callosum.protocol.calls import SessionState
+from callosum.protocol.core import Role
+from callosum.protocol.messages import Info, Offered
+from callosum.service import ServiceClass, service_of
+from callosum.stub import StubOptions, check_options, stub_class
+
+if TYPE_CHECKING:
+    from callosum.session.session import Session
+
+S = TypeVar("S")
+
+
+class PeerState(enum.Enum):
+    """How the other side is reached now."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DETACHED = "detached"
+    """The link broke; the session waits to be resumed."""
+    CLOSED = "closed"
+
+
+_STATES: Mapping[SessionState, PeerState] = {
+    SessionState.NEW: PeerState.CONNECTING,
+    SessionState.GREETING: PeerState.CONNECTING,
+    SessionState.OPENING: PeerState.CONNECTING,
+    SessionState.OPEN: PeerState.CONNECTED,
+    SessionState.DETACHED: PeerState.DETACHED,
+    SessionState.RESUMING: PeerState.DETACHED,
+    SessionState.ENDED: PeerState.CLOSED,
+}
+
+
+class Route(Protocol):
+    """Which session a peer's calls take: one for ever, or the newest of a connector."""
+
+    def session(self) -> Session:
+        """The session for a call that is made now."""
+
+    def channel(self) -> Channel:
+        """The channel for a call that is made now. Raises ConfigurationError in a forked child."""
+
+
+class Peer:
+    """The other side: calls go to it, and may come from it.
+
+    The connector's peer lasts as long as the ``async with``; the listener's is one session, through every resume, and
+    closed for good at its end. Hashable by identity.
+
+    Attributes:
+        chain: The engine's: the interceptors around each outgoing call, or None.
+    """
+
+    __slots__ = ("__weakref__", "_closed", "_route", "_timeout", "chain", "channel")
+
+    def __init__(self, route: Route, timeout: float | None, chain: Next | None) -> None:
+        self._route = route
+        self._timeout = timeout
+        self._closed = asyncio.Event()
+        self.chain = chain
+        self.channel: Callable[[], Channel] = route.channel
+
+    def stub(
+        self,
+        service: type[ServiceClass[S]],
+        *,
+        timeout: float | None = None,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+    ) -> S:
+        """A stub of a service on this peer. Cheap; keep it or make it anew, as you like.
+
+        Args:
+            service: The service class, for example ``echo.Echo``.
+            timeout: Seconds for each call; without it the endpoint's.
+            key: The request key of its calls.
+            metadata: What travels with each call.
+
+        Raises:
+            ConfigurationError: The class names no service, or an option cannot be.
+        """
+        options = StubOptions(self._timeout if timeout is None else timeout, key, metadata)
+        check_options(options)
+        return cast(S, stub_class(service_of(service))(self, options))
+
+    @property
+    def info(self) -> Info:
+        """What the other side's ``connect(info=...)`` gave; empty at the connector."""
+        session = self._route.session()
+        hello = session.core.hello
+        return {} if hello is None or session.core.role is Role.CONNECTOR else hello.info
+
+    @property
+    def principal(self) -> str | None:
+        """Whom policy sees at the other side; None without authentication."""
+        return None
+
+    @property
+    def address(self) -> str:
+        """Where the other side is, for people; "" while there is no connection."""
+        connection = self._route.session().connection
+        return "" if connection is None else connection.peer_address
+
+    @property
+    def services(self) -> tuple[Offered, ...]:
+        """What the other side serves: names, fingerprints and encodings."""
+        return tuple(self._route.session().services.values())
+
+    @property
+    def state(self) -> PeerState:
+        """How the other side is reached now."""
+        return PeerState.CLOSED if self._closed.is_set() else _STATES[self._route.session().core.state]
+
+    async def wait_closed(self) -> None:
+        """Wait until the peer is closed for good. Cancellation: safe."""
+        await self._closed.wait()
+
+    async def drain(self) -> None:
+        """Wait until the other side has acknowledged all that was handed over until now, oneways above all.
+
+        Cancellation: safe.
+
+        Raises:
+            ConnectionLost: The session ended before; what is missing is UNKNOWN.
+        """
+        session = self._route.session()
+        target = session.core.last_number
+        if not await session.wait_for(lambda: session.core.acknowledged >= target):
+            raise ConnectionLost("the session ended before all was acknowledged", outcome=Outcome.UNKNOWN)
+
+    def close(self) -> None:
+        """The engine's: the peer is closed for good."""
+        self._closed.set()
+
+    def __repr__(self) -> str:
+        return f"<peer {self.address or 'without a connection'}, {self.state.value}>"

@@ -1,0 +1,1 @@
+"""The session protocol without I/O: no asyncio, no zmq, no codec of values."""

@@ -1,0 +1,87 @@
+"""Bodies that arrive in fragments, until they are whole.
+
+Laws: one body never exceeds its limit, and all unfinished ones of a peer together never exceed theirs. A body that
+would is given up, and the rest of its fragments is skipped.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from callosum.protocol.messages import Body, Reply, Request
+
+BodyKey = tuple[int, int]
+"""Type and id."""
+
+
+class Refusal(enum.Enum):
+    """Why a body was given up."""
+
+    TOO_LARGE = "is over the largest body that is received"
+    TOO_MANY = "comes on top of more unfinished bodies than are held"
+
+
+class _Unfinished:
+    __slots__ = ("message", "parts", "size")
+
+    def __init__(self, message: Request | Reply) -> None:
+        self.message = message
+        self.parts: list[Body] = []
+        self.size = 0
+
+
+class Assembly:
+    """The unfinished bodies of one session."""
+
+    __slots__ = ("_body_limit", "_total_limit", "_unfinished", "size")
+
+    def __init__(self, body_limit: int, total_limit: int) -> None:
+        self._body_limit = body_limit
+        self._total_limit = total_limit
+        self._unfinished: dict[BodyKey, _Unfinished] = {}
+        self.size = 0
+        """Bytes of all unfinished bodies."""
+
+    def __contains__(self, key: BodyKey) -> bool:
+        return key in self._unfinished
+
+    def __len__(self) -> int:
+        return len(self._unfinished)
+
+    def begin(self, key: BodyKey, message: Request | Reply) -> None:
+        """The first fragment of a body is about to be added."""
+        self._unfinished[key] = _Unfinished(message)
+
+    def add(self, key: BodyKey, part: Body) -> Refusal | None:
+        """One more fragment; where it is too much, the body is given up."""
+        unfinished = self._unfinished[key]
+        refusal = None
+        if unfinished.size + len(part) > self._body_limit:
+            refusal = Refusal.TOO_LARGE
+        elif self.size + len(part) > self._total_limit:
+            refusal = Refusal.TOO_MANY
+        if refusal is not None:
+            self.drop(key)
+            return refusal
+        unfinished.parts.append(part)
+        unfinished.size += len(part)
+        self.size += len(part)
+        return None
+
+    def finish(self, key: BodyKey) -> Request | Reply:
+        """The message, whole."""
+        unfinished = self._unfinished.pop(key)
+        self.size -= unfinished.size
+        unfinished.message.body = b"".join(unfinished.parts)
+        return unfinished.message
+
+    def drop(self, key: BodyKey) -> None:
+        """Give a body up, if there is one."""
+        unfinished = self._unfinished.pop(key, None)
+        if unfinished is not None:
+            self.size -= unfinished.size
+
+    def clear(self) -> None:
+        """Give all up."""
+        self._unfinished.clear()
+        self.size = 0

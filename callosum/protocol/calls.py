@@ -1,0 +1,195 @@
+"""The states of a session and of its calls.
+
+Laws:
+1. A state changes only as these tables say; a change that they do not have is a fault of the code and raises KeyError.
+2. ENDED is final: nothing leads out of it, and what arrives for something that has ended is ignored.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from callosum.errors import CallosumError, Outcome
+from callosum.protocol.messages import Reply, Request
+
+
+class SessionState(enum.IntEnum):
+    """Where a session is in its life."""
+
+    NEW = 0
+    """It has had no connection yet."""
+    GREETING = 1
+    """The connector has sent a HELLO for a fresh session."""
+    OPENING = 2
+    """The listener has sent a WELCOME and waits for the OFFER."""
+    OPEN = 3
+    DETACHED = 4
+    """The link broke; the session waits to be resumed."""
+    RESUMING = 5
+    """The connector has sent a HELLO that resumes."""
+    ENDED = 6
+
+
+class SessionEvent(enum.IntEnum):
+    """What moves a session on."""
+
+    DIAL = 0
+    ACCEPT = 1
+    WELCOME = 2
+    OFFER = 3
+    BREAK = 4
+    END = 5
+
+
+SESSION: Final[Mapping[SessionState, Mapping[SessionEvent, SessionState]]] = {
+    SessionState.NEW: {
+        SessionEvent.DIAL: SessionState.GREETING,
+        SessionEvent.ACCEPT: SessionState.OPENING,
+        SessionEvent.END: SessionState.ENDED,
+    },
+    SessionState.GREETING: {
+        SessionEvent.WELCOME: SessionState.OPEN,
+        SessionEvent.BREAK: SessionState.NEW,
+        SessionEvent.END: SessionState.ENDED,
+    },
+    SessionState.OPENING: {
+        SessionEvent.OFFER: SessionState.OPEN,
+        SessionEvent.BREAK: SessionState.ENDED,
+        SessionEvent.END: SessionState.ENDED,
+    },
+    SessionState.OPEN: {
+        SessionEvent.BREAK: SessionState.DETACHED,
+        SessionEvent.END: SessionState.ENDED,
+    },
+    SessionState.DETACHED: {
+        SessionEvent.DIAL: SessionState.RESUMING,
+        SessionEvent.ACCEPT: SessionState.OPEN,
+        SessionEvent.END: SessionState.ENDED,
+    },
+    SessionState.RESUMING: {
+        SessionEvent.WELCOME: SessionState.OPEN,
+        SessionEvent.BREAK: SessionState.DETACHED,
+        SessionEvent.END: SessionState.ENDED,
+    },
+    SessionState.ENDED: {},
+}
+
+
+class OutgoingState(enum.IntEnum):
+    """Where a call is, for its caller."""
+
+    QUEUED = 0
+    """Nothing of it has a number: it can be withdrawn as if it had never been made."""
+    SENT = 1
+    """A record of it has a number."""
+    ENDED = 2
+
+
+class OutgoingEvent(enum.IntEnum):
+    """What moves an outgoing call on."""
+
+    NUMBER = 0
+    END = 1
+
+
+OUTGOING: Final[Mapping[OutgoingState, Mapping[OutgoingEvent, OutgoingState]]] = {
+    OutgoingState.QUEUED: {
+        OutgoingEvent.NUMBER: OutgoingState.SENT,
+        OutgoingEvent.END: OutgoingState.ENDED,
+    },
+    OutgoingState.SENT: {
+        OutgoingEvent.END: OutgoingState.ENDED,
+    },
+    OutgoingState.ENDED: {},
+}
+
+
+class IncomingState(enum.IntEnum):
+    """Where a call is, for the side that serves it."""
+
+    ARRIVING = 0
+    """Fragments of its body are missing."""
+    PENDING = 1
+    """Whole, its handler not yet started."""
+    RUNNING = 2
+    ABANDONED = 3
+    """Its caller is gone or answered; its handler is ending, and nothing it does is heard."""
+    ENDED = 4
+
+
+class IncomingEvent(enum.IntEnum):
+    """What moves an incoming call on."""
+
+    COMPLETE = 0
+    START = 1
+    ABANDON = 2
+    END = 3
+
+
+INCOMING: Final[Mapping[IncomingState, Mapping[IncomingEvent, IncomingState]]] = {
+    IncomingState.ARRIVING: {
+        IncomingEvent.COMPLETE: IncomingState.PENDING,
+        IncomingEvent.END: IncomingState.ENDED,
+    },
+    IncomingState.PENDING: {
+        IncomingEvent.START: IncomingState.RUNNING,
+        IncomingEvent.ABANDON: IncomingState.ABANDONED,
+        IncomingEvent.END: IncomingState.ENDED,
+    },
+    IncomingState.RUNNING: {
+        IncomingEvent.ABANDON: IncomingState.ABANDONED,
+        IncomingEvent.END: IncomingState.ENDED,
+    },
+    IncomingState.ABANDONED: {
+        IncomingEvent.END: IncomingState.ENDED,
+    },
+    IncomingState.ENDED: {},
+}
+
+
+class OutgoingCall:
+    """A call that this side makes."""
+
+    __slots__ = ("failure", "first", "last", "offset", "reply", "request", "state", "waiter")
+
+    def __init__(self, request: Request, waiter: object = None) -> None:
+        self.request = request
+        self.waiter = waiter
+        """Whatever the owner of the session wants to find the caller by."""
+        self.state = OutgoingState.QUEUED
+        self.first = 0
+        """The number of its first record, or 0."""
+        self.last = 0
+        """The number of its last record, or 0 while some of it has none."""
+        self.offset = 0
+        """Bytes of the body that are numbered, where it travels in fragments."""
+        self.reply: Reply | None = None
+        self.failure: CallosumError | None = None
+
+    def outcome(self, handed_over: int) -> Outcome:
+        """What is known of it without an answer, where records below ``handed_over`` were handed over."""
+        return Outcome.UNKNOWN if 0 < self.last < handed_over else Outcome.NOT_SENT
+
+
+class IncomingCall:
+    """A call that the other side makes.
+
+    Attributes:
+        owner: Whatever the owner of the session keeps about it.
+        nested: Calls made in its handler to its caller that are under way.
+        waiting: Such calls beyond the permitted number.
+    """
+
+    __slots__ = ("nested", "owner", "request", "size", "state", "waiting")
+
+    def __init__(self, request: Request, state: IncomingState, size: int) -> None:
+        self.request = request
+        self.state = state
+        self.size = size
+        """Bytes of the body that have arrived."""
+        self.owner: object = None
+        self.nested = 0
+        self.waiting: deque[OutgoingCall] | None = None

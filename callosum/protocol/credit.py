@@ -1,0 +1,82 @@
+"""The arithmetic of the call window: the only place that adds or subtracts credit.
+
+Laws: the receiver grants, and returns what it granted when it is done with a call; the sender infers nothing. A window
+above 0 permits one call to overdraw its bytes, so that a body larger than the whole window can travel.
+"""
+
+from __future__ import annotations
+
+
+class SendWindow:
+    """What the other side permits us to have unfinished there."""
+
+    __slots__ = ("calls", "size")
+
+    def __init__(self, calls: int, size: int) -> None:
+        self.calls = calls
+        """Calls that may still be begun."""
+        self.size = size
+        """Bytes of bodies that may still be sent; below 0 after an overdraft."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one more call may begin."""
+        return self.calls > 0 and self.size > 0
+
+    def begin_call(self, size: int) -> None:
+        """A call begins, with the first ``size`` bytes of its body."""
+        self.calls -= 1
+        self.size -= size
+
+    def spend(self, size: int) -> None:
+        """A further fragment of a call that has begun."""
+        self.size -= size
+
+    def take_back(self, calls: int, size: int) -> None:
+        """The other side is done with these calls, or never got them."""
+        self.calls += calls
+        self.size += size
+
+
+class ReceiveWindow:
+    """What we permit the other side to have unfinished here."""
+
+    __slots__ = ("_calls", "_owed_calls", "_owed_size", "_return_calls", "_return_size", "_size")
+
+    def __init__(self, calls: int, size: int) -> None:
+        self._calls = calls
+        self._size = size
+        self._owed_calls = 0
+        self._owed_size = 0
+        # returned in eighths: a CREDIT for each call would double the records
+        self._return_calls = max(1, calls // 8)
+        self._return_size = max(1, size // 8)
+
+    def begin_call(self, size: int) -> bool:
+        """A call arrives with the first bytes of its body; False where the other side had no window left for it."""
+        permitted = self._calls > 0 and self._size > 0
+        self._calls -= 1
+        self._size -= size
+        return permitted
+
+    def spend(self, size: int) -> None:
+        """A further fragment of a call arrives."""
+        self._size -= size
+
+    def owe(self, calls: int, size: int) -> None:
+        """We are done with so many calls and bytes of bodies: their window is owed to the other side."""
+        self._owed_calls += calls
+        self._owed_size += size
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough is owed for a CREDIT."""
+        return self._owed_calls >= self._return_calls or self._owed_size >= self._return_size
+
+    def take_owed(self) -> tuple[int, int]:
+        """The calls and bytes to return now."""
+        calls, size = self._owed_calls, self._owed_size
+        self._calls += calls
+        self._size += size
+        self._owed_calls = self._owed_size = 0
+        return calls, size

@@ -1,0 +1,56 @@
+"""One heap of instants for all calls of a session, instead of a timer for each."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall, OutgoingState
+
+Call = OutgoingCall | IncomingCall
+
+
+class Deadlines:
+    """The calls whose time runs, by the instant at which it runs out."""
+
+    __slots__ = ("_count", "_heap")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Call]] = []
+        self._count = 0
+
+    def add(self, instant: float, call: Call) -> None:
+        """Watch a call."""
+        self._count += 1
+        heapq.heappush(self._heap, (instant, self._count, call))
+
+    def first(self) -> float | None:
+        """The earliest instant of a call that has not ended."""
+        heap = self._heap
+        while heap and _is_over(heap[0][2]):
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def expired(self, now: float) -> Iterator[Call]:
+        """Remove and yield the calls whose time has run out."""
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            call = heapq.heappop(heap)[2]
+            if not _is_over(call):
+                yield call
+
+    def compact(self, unfinished: int) -> None:
+        """Let go of calls that ended long before their time, once they are most of the heap."""
+        if len(self._heap) > 64 + 4 * unfinished:
+            self._heap = [entry for entry in self._heap if not _is_over(entry[2])]
+            heapq.heapify(self._heap)
+
+    def clear(self) -> None:
+        """Watch nothing any more."""
+        self._heap.clear()
+
+
+def _is_over(call: Call) -> bool:
+    if isinstance(call, OutgoingCall):
+        return call.state is OutgoingState.ENDED
+    return call.state >= IncomingState.ABANDONED

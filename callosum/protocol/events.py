@@ -1,0 +1,74 @@
+"""What the core tells its owner: a closed union.
+
+Two of its members are the calls themselves, because one of them is made for each call on the hot path: an
+`OutgoingCall` that has ended (``reply`` or ``failure`` is set, or neither for a oneway that was handed over), and an
+`IncomingCall` that is either PENDING (it has arrived) or ABANDONED (stop its handler).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from callosum.errors import Code
+from callosum.protocol.calls import IncomingCall, OutgoingCall
+from callosum.protocol.messages import GoAway, Hello, Offered, Request, ResetCode, Welcome
+
+Frame = bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A fresh session is open; these are the other side's services."""
+
+    services: tuple[Offered, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The session goes on over a new connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotResumed:
+    """The listener does not know the session any more. It has ended; the connection is a fresh one's."""
+
+    hello: Hello
+    welcome: Welcome
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A oneway that nobody will be told of: to be counted and logged."""
+
+    request: Request
+    code: Code
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The other side drains: calls above ``last_id`` do not run there."""
+
+    goaway: GoAway
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Close the connection, after sending ``farewell`` where there is one."""
+
+    reason: str
+    code: ResetCode | None = None
+    """The RESET that was received or is being sent."""
+    farewell: Sequence[Frame] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The session has ended. ``unsent`` surely did not run and may go on a fresh session."""
+
+    reason: str
+    unsent: tuple[OutgoingCall, ...] = ()
+
+
+Event = OutgoingCall | IncomingCall | Opened | Resumed | NotResumed | Refused | Draining | Broken | Ended

@@ -1,0 +1,265 @@
+"""The calls that the other side makes.
+
+Laws: a call arrives with its first record, runs after its last, and is passed on once. Each has exactly one outcome:
+what is answered for a call that has ended, or whose caller is gone, is dropped. Its window is owed to the other side
+when its handler has ended, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from callosum.errors import Code, Detail, Outcome, ProtocolError
+from callosum.protocol.assembly import Assembly
+from callosum.protocol.calls import INCOMING, IncomingCall, IncomingEvent, IncomingState
+from callosum.protocol.credit import ReceiveWindow
+from callosum.protocol.deadlines import Deadlines
+from callosum.protocol.events import Event, Refused
+from callosum.protocol.limits import Limits
+from callosum.protocol.messages import (
+    ONEWAY,
+    Body,
+    Credit,
+    Error,
+    Fragment,
+    GoAway,
+    Metadata,
+    Reply,
+    Request,
+    Type,
+)
+from callosum.protocol.outbox import Outbox
+
+Refusal = tuple[Code, str]
+MAX_SKIPPING = 1024
+"""Refused bodies whose rest may still be arriving."""
+MAX_ERROR_TEXT = 2000
+"""Characters of an error's text that travel."""
+
+
+class IncomingCalls:
+    """The table of calls that this side serves."""
+
+    def __init__(self, first_id: int, limits: Limits, outbox: Outbox, deadlines: Deadlines) -> None:
+        self._outbox = outbox
+        self._deadlines = deadlines
+        self._window = ReceiveWindow(limits.window_calls, limits.window_bytes)
+        self._assembly = Assembly(limits.body_bytes, limits.unfinished_bytes)
+        self._parity = first_id % 2
+        self.last_id = 0
+        """The highest id that has arrived."""
+        self.calls: dict[int, IncomingCall] = {}
+        """The unfinished calls."""
+        self._skipping: dict[int, int] = {}
+        """Refused bodies of which fragments still arrive, with their parents."""
+        self.release: Callable[[IncomingCall], None] = _keep
+        """What becomes of nested calls that still wait when the handler has ended; set by the core."""
+        self.goaway: GoAway | None = None
+        """What we told the other side about draining."""
+
+    # --- what arrives -------------------------------------------------------------------------------------------------
+
+    def arrive(self, request: Request, delay_ms: int, now: float, events: list[Event]) -> None:
+        """A whole request."""
+        refusal = self._admit(request, len(request.body), delay_ms, now)
+        if refusal is not None:
+            self._refuse(request, len(request.body), refusal, events)
+            return
+        call = IncomingCall(request, IncomingState.PENDING, len(request.body))
+        self.calls[request.id] = call
+        if request.deadline is not None:
+            self._deadlines.add(request.deadline, call)
+        events.append(call)
+
+    def arrive_fragment(self, fragment: Fragment, delay_ms: int, now: float, events: list[Event]) -> None:
+        """A piece of a request."""
+        size = len(fragment.body)
+        if fragment.message is not None:
+            request = cast(Request, fragment.message)
+            refusal = self._admit(request, size, delay_ms, now)
+            if refusal is not None:
+                self._skip_rest(request)
+                self._refuse(request, size, refusal, events)
+                return
+            call = IncomingCall(request, IncomingState.ARRIVING, 0)
+            self.calls[request.id] = call
+            self._assembly.begin((Type.REQUEST, request.id), request)
+            if request.deadline is not None:
+                self._deadlines.add(request.deadline, call)
+        else:
+            begun = self.calls.get(fragment.id)
+            if begun is None or begun.state is not IncomingState.ARRIVING:
+                self._skip_fragment(fragment)
+                return
+            call = begun
+            if not call.request.parent:
+                self._window.spend(size)
+        call.size += size
+        self._assemble(call, fragment, events)
+
+    def _skip_fragment(self, fragment: Fragment) -> None:
+        """The rest of a body that was refused: its window goes back as it comes in."""
+        nested = self._skipping.get(fragment.id)
+        if nested is None:
+            raise ProtocolError(f"a fragment of a request {fragment.id} that is not under way")
+        if not nested:
+            self._window.spend(len(fragment.body))
+            self._owe(0, len(fragment.body))
+        if not fragment.more:
+            del self._skipping[fragment.id]
+
+    def _skip_rest(self, request: Request) -> None:
+        """A body of which fragments are under way is refused: its sender goes on until it hears of it."""
+        if len(self._skipping) >= MAX_SKIPPING:
+            raise ProtocolError(f"more than {MAX_SKIPPING} refused bodies are still arriving")
+        self._skipping[request.id] = request.parent
+
+    def _assemble(self, call: IncomingCall, fragment: Fragment, events: list[Event]) -> None:
+        request = call.request
+        key = (int(Type.REQUEST), request.id)
+        refusal = self._assembly.add(key, fragment.body)
+        if refusal is not None:
+            self._end(call)
+            if fragment.more:
+                self._skip_rest(request)
+            self._refuse(request, call.size, (Code.RESOURCE_EXHAUSTED, f"the body {refusal.value}"), events)
+        elif not fragment.more:
+            self._assembly.finish(key)
+            call.state = INCOMING[call.state][IncomingEvent.COMPLETE]
+            events.append(call)
+
+    def _admit(self, request: Request, size: int, delay_ms: int, now: float) -> Refusal | None:
+        """Take the call's place in the order of ids and its window, and say why it may not run, if so."""
+        ident = request.id
+        if ident <= self.last_id or ident % 2 != self._parity:
+            raise ProtocolError(f"request id {ident} does not follow {self.last_id}")
+        self.last_id = ident
+        if request.parent:
+            if request.parent not in self._outbox.outgoing:
+                return Code.CANCELLED, f"the call {request.parent}, in whose handler it was made, has ended"
+        elif not self._window.begin_call(size):
+            return Code.RESOURCE_EXHAUSTED, "the call window is used up"
+        if self.goaway is not None and not request.parent:
+            return Code.UNAVAILABLE, f"this side is draining: {self.goaway.reason}"
+        if request.timeout_ms is not None:
+            remaining = request.timeout_ms - delay_ms
+            if remaining <= 0:
+                return Code.DEADLINE_EXCEEDED, f"it arrived {-remaining} ms after its deadline"
+            request.deadline = now + remaining / 1000
+        return None
+
+    def _refuse(self, request: Request, size: int, refusal: Refusal, events: list[Event]) -> None:
+        code, text = refusal
+        if not request.parent:
+            self._owe(1, size)
+        if request.flags & ONEWAY:
+            events.append(Refused(request, code, text))
+        else:
+            self._outbox.add_reply(Error(request.id, code, Outcome.REJECTED, text))
+
+    def cancel(self, ident: int, events: list[Event]) -> None:
+        """The caller left; nothing is answered."""
+        self._skipping.pop(ident, None)
+        call = self.calls.get(ident)
+        if call is None or call.state is IncomingState.ABANDONED:
+            return
+        if call.state is IncomingState.ARRIVING:
+            self._assembly.drop((Type.REQUEST, ident))
+            self._end(call)
+            self._return_window(call)
+        else:
+            call.state = INCOMING[call.state][IncomingEvent.ABANDON]
+            events.append(call)
+
+    # --- what is answered ---------------------------------------------------------------------------------------------
+
+    def start(self, call: IncomingCall) -> bool:
+        """The handler is about to run; False where it must not."""
+        if call.state is not IncomingState.PENDING:
+            return False
+        call.state = IncomingState.RUNNING
+        return True
+
+    def reply(self, call: IncomingCall, body: Body, metadata: Metadata | None) -> None:
+        """Answer with a result or a declared exception, and end the call."""
+        request = call.request
+        if call.state is not IncomingState.ABANDONED and not request.flags & ONEWAY:
+            self._outbox.add_reply(Reply(request.id, body, metadata))
+        self.finish(call)
+
+    def answer_error(self, call: IncomingCall, error: Error) -> None:
+        """Answer with an error, and end the call."""
+        if call.state is not IncomingState.ABANDONED and not call.request.flags & ONEWAY:
+            self._outbox.add_reply(error)
+        self.finish(call)
+
+    def finish(self, call: IncomingCall) -> None:
+        """The handler of a call has ended, or never ran: its window goes back."""
+        if call.state is IncomingState.ENDED:
+            return
+        self._end(call)
+        self._return_window(call)
+
+    def expire(self, call: IncomingCall, events: list[Event]) -> None:
+        """The deadline of a call has passed."""
+        error = Error(call.request.id, Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran")
+        if call.state is IncomingState.ARRIVING:
+            self._assembly.drop((Type.REQUEST, call.request.id))
+            self._end(call)
+            self._skip_rest(call.request)
+            self._refuse(call.request, call.size, (error.code, error.text), events)
+            return
+        if call.state is IncomingState.RUNNING:
+            error = Error(error.id, error.code, Outcome.EXECUTED, "the deadline passed while it ran")
+        if not call.request.flags & ONEWAY:
+            self._outbox.add_reply(error)
+        call.state = INCOMING[call.state][IncomingEvent.ABANDON]
+        events.append(call)
+
+    def end_all(self, events: list[Event]) -> None:
+        """The session has ended: stop every handler."""
+        for call in list(self.calls.values()):
+            if call.state in (IncomingState.PENDING, IncomingState.RUNNING):
+                call.state = INCOMING[call.state][IncomingEvent.ABANDON]
+                events.append(call)
+            elif call.state is IncomingState.ARRIVING:
+                self._end(call)
+        self._assembly.clear()
+
+    def _end(self, call: IncomingCall) -> None:
+        call.state = INCOMING[call.state][IncomingEvent.END]
+        self.calls.pop(call.request.id, None)
+        if call.waiting:
+            self.release(call)
+
+    def _return_window(self, call: IncomingCall) -> None:
+        if not call.request.parent:
+            self._owe(1, call.size)
+
+    def _owe(self, calls: int, size: int) -> None:
+        window = self._window
+        window.owe(calls, size)
+        if window.is_due:
+            self._outbox.add_control(Credit(*window.take_owed()))
+
+
+def _keep(_call: IncomingCall) -> None:
+    """Nothing waits in a table of its own."""
+
+
+def make_error(
+    ident: int,
+    code: Code,
+    outcome: Outcome,
+    text: str,
+    details: Mapping[str, Detail],
+    error_id: str = "",
+    retry_after: float | None = None,
+) -> Error:
+    """An ERROR that surely fits into a header, and says where something was cut off."""
+    retry_after_ms = None if retry_after is None else max(0, round(retry_after * 1000))
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    if len(text) > MAX_ERROR_TEXT:
+        text = text[:MAX_ERROR_TEXT] + "…"
+    return Error(ident, code, outcome, text, details, error_id, retry_after_ms)

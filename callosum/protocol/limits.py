@@ -1,0 +1,60 @@
+"""Every bound of the session protocol, with its default, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# Bounds of the wire format itself: both sides know them, nobody negotiates them.
+MAX_RECORDS = 128
+"""Records in one batch."""
+MAX_FRAME_0 = 256 * KIB
+"""Bytes of frame 0."""
+MAX_FRAMES = 130
+"""Frames of one batch."""
+MAX_HEADER = 16 * KIB
+"""Bytes of one record's header."""
+INLINE_BODY = 64 * KIB
+"""Bytes up to which a body lies in frame 0; a larger one is a frame of its own."""
+FRAGMENT = MIB
+"""Bytes up to which a body travels whole; a larger one travels in fragments of this size."""
+MAX_HANDSHAKE_BODY = 256 * KIB
+"""Bytes of the body of a HELLO, WELCOME or OFFER."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of one session; each side has its own, and the handshake takes the smaller where both must agree."""
+
+    body_bytes: int = 64 * MIB
+    """The largest body that is received, in bytes."""
+    window_calls: int = 1024
+    """How many unfinished calls the other side may have here."""
+    window_bytes: int = 16 * MIB
+    """How many bytes of bodies the unfinished calls of the other side may have; one call may go over it."""
+    resend_bytes: int = 16 * MIB
+    """Bytes of records that were sent and are not yet acknowledged; past it senders wait."""
+    resend_records: int = 65_536
+    """Records that were sent and are not yet acknowledged; past it senders wait."""
+    reserve_bytes: int = MIB
+    """Bytes beyond ``resend_bytes`` that are kept for control records; who exhausts them ends with RESET(slow)."""
+    reserve_records: int = 4_096
+    """Records beyond ``resend_records`` that are kept for control records."""
+    bulk_window: int = 2 * MIB
+    """Bytes of large bodies under way at a time: a small call never waits behind more. Long fat links want more."""
+    unfinished_bytes: int = 128 * MIB
+    """Bytes of bodies of one peer of which fragments are still missing."""
+    reply_backlog_bytes: int = 16 * MIB
+    """Bytes of replies that wait to leave; past it no further handler of that peer is started."""
+    nested_calls: int = 8
+    """Calls that one handler may have under way at the peer that called it."""
+    ack_records: int = 64
+    """An acknowledgement leaves by itself after so many records,"""
+    ack_bytes: int = 256 * KIB
+    """after so many bytes,"""
+    ack_delay: float = 0.025
+    """and after so many seconds."""
+    stall_timeout: float = 10.0
+    """Seconds without progress of the other side's acknowledgements after which the connection is given up."""

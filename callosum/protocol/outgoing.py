@@ -1,0 +1,243 @@
+"""The calls that this side makes.
+
+Laws: a call is registered before any of it leaves. It ends once: by the other side's outcome, by its caller, by its
+deadline or with its session, whichever comes first; what comes later for it is dropped. Its outcome without an answer
+follows from what was handed over and from nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Mapping
+from typing import cast
+
+from callosum.errors import (
+    ConnectionLost,
+    DeadlineExceeded,
+    Outcome,
+    ResourceExhausted,
+    Unavailable,
+    rpc_error,
+)
+from callosum.protocol.assembly import Assembly
+from callosum.protocol.calls import (
+    OUTGOING,
+    IncomingCall,
+    IncomingState,
+    OutgoingCall,
+    OutgoingEvent,
+    OutgoingState,
+)
+from callosum.protocol.deadlines import Deadlines
+from callosum.protocol.events import Event
+from callosum.protocol.limits import Limits
+from callosum.protocol.messages import Cancel, CancelReason, Error, Fragment, Reply, Type
+from callosum.protocol.outbox import Outbox
+
+
+class OutgoingCalls:
+    """The calls of this side, from the queue to their outcome."""
+
+    def __init__(
+        self, limits: Limits, outbox: Outbox, deadlines: Deadlines, incoming: Mapping[int, IncomingCall]
+    ) -> None:
+        self._outbox = outbox
+        self._deadlines = deadlines
+        self._incoming = incoming
+        self._nested_limit = limits.nested_calls
+        self._assembly = Assembly(limits.body_bytes, limits.unfinished_bytes)
+        self.handed_over = 1
+        """All records below this number were handed over."""
+
+    @property
+    def under_way(self) -> Mapping[int, OutgoingCall]:
+        """The calls that have an id and no outcome."""
+        return self._outbox.outgoing
+
+    # --- the caller's side --------------------------------------------------------------------------------------------
+
+    def open(self, call: OutgoingCall) -> None:
+        """Queue a call."""
+        request = call.request
+        if request.deadline is not None:
+            self._deadlines.add(request.deadline, call)
+        if request.parent:
+            self._open_nested(call)
+        else:
+            self._outbox.add_request(call)
+
+    def open_ahead(self, call: OutgoingCall) -> None:
+        """Queue a call that waits for no other."""
+        if call.request.deadline is not None:
+            self._deadlines.add(call.request.deadline, call)
+        self._outbox.add_request_ahead(call)
+
+    def _open_nested(self, call: OutgoingCall) -> None:
+        parent = self._incoming.get(call.request.parent)
+        if parent is None or parent.state is not IncomingState.RUNNING:
+            call.request.parent = 0  # a task that outlives its handler calls without it
+            self._outbox.add_request(call)
+        elif parent.nested < self._nested_limit:
+            parent.nested += 1
+            self._outbox.add_request_ahead(call)
+        else:
+            if parent.waiting is None:
+                parent.waiting = deque()
+            parent.waiting.append(call)
+
+    def cancel(self, call: OutgoingCall, reason: CancelReason) -> None:
+        """The caller leaves. Nothing is left of a call that has no number yet; else the other side is told."""
+        if call.state is OutgoingState.ENDED:
+            return
+        sent = call.state is OutgoingState.SENT
+        self._end(call)
+        if sent:
+            self._outbox.add_control(Cancel(call.request.id, reason))
+        else:
+            self._outbox.withdraw()
+            call.request.body = b""  # it may lie in its queue for a while
+
+    def release_waiting(self, parent: IncomingCall) -> None:
+        """The handler has ended: the nested calls that still wait go as ordinary ones."""
+        while parent.waiting:
+            call = parent.waiting.popleft()
+            if call.state is not OutgoingState.ENDED:
+                call.request.parent = 0
+                self._outbox.add_request(call)
+
+    def expire(self, call: OutgoingCall, connected: bool, events: list[Event]) -> None:
+        """The deadline of a call has passed, or its patience where it has no deadline."""
+        deadline = call.request.deadline
+        outcome = call.outcome(self.handed_over)
+        if deadline is None:
+            if connected or call.state is not OutgoingState.QUEUED:
+                return
+            call.failure = Unavailable("not connected", outcome=Outcome.NOT_SENT)
+        else:
+            late = "before it was sent" if outcome is Outcome.NOT_SENT else "before an answer came"
+            call.failure = DeadlineExceeded(f"the deadline of {call.request.method} passed {late}", outcome=outcome)
+        self.cancel(call, CancelReason.DEADLINE)
+        events.append(call)
+
+    def end_oneways(self, calls: list[OutgoingCall], events: list[Event]) -> None:
+        """These were handed over: all that their callers wait for."""
+        for call in calls:
+            if call.state is not OutgoingState.ENDED:
+                self._end(call)
+                events.append(call)
+
+    # --- the other side's answer --------------------------------------------------------------------------------------
+
+    def on_reply(self, reply: Reply, events: list[Event]) -> None:
+        """The outcome of a call, or the last fragment of it."""
+        call = self._outbox.outgoing.get(reply.id)
+        if self._assembly:
+            key = (int(Type.REPLY), reply.id)
+            if key in self._assembly:
+                if self._add_fragment(key, reply.body, call, events):
+                    self._settle(call, cast(Reply, self._assembly.finish(key)), events)
+                return
+        self._settle(call, reply, events)
+
+    def _settle(self, call: OutgoingCall | None, reply: Reply, events: list[Event]) -> None:
+        if call is not None:
+            call.reply = reply
+            self._answered(call)
+            events.append(call)
+
+    def on_reply_fragment(self, fragment: Fragment, events: list[Event]) -> None:
+        """A piece of a reply, but not the last."""
+        key = (int(Type.REPLY), fragment.id)
+        call = self._outbox.outgoing.get(fragment.id)
+        if call is None:
+            self._assembly.drop(key)
+            return
+        if key not in self._assembly:
+            self._assembly.begin(key, cast(Reply, fragment.message))
+        self._add_fragment(key, fragment.body, call, events)
+
+    def _add_fragment(
+        self, key: tuple[int, int], body: bytes | memoryview, call: OutgoingCall | None, events: list[Event]
+    ) -> bool:
+        if call is None:
+            self._assembly.drop(key)
+            return False
+        refusal = self._assembly.add(key, body)
+        if refusal is None:
+            return True
+        call.failure = ResourceExhausted(f"the reply {refusal.value}", outcome=Outcome.EXECUTED)
+        self._answered(call)
+        events.append(call)
+        return False
+
+    def on_error(self, error: Error, events: list[Event]) -> None:
+        """The outcome of a call."""
+        call = self._outbox.outgoing.get(error.id)
+        if call is None:
+            return
+        self._assembly.drop((Type.REPLY, error.id))
+        retry_after = None if error.retry_after_ms is None else error.retry_after_ms / 1000
+        call.failure = rpc_error(error.code, error.text, error.details, error.outcome, error.error_id, retry_after)
+        self._answered(call)
+        events.append(call)
+
+    def _answered(self, call: OutgoingCall) -> None:
+        if not call.last:
+            # the rest of its body stays here; the other side forgets the part that it has
+            self._outbox.add_control(Cancel(call.request.id))
+        self._end(call)
+
+    # --- the end of the session ---------------------------------------------------------------------------------------
+
+    def end_all(self, reason: str, events: list[Event]) -> None:
+        """The session has ended: so does every call, with what is known of it."""
+        calls = [*self.under_way.values(), *self._outbox.queued(), *self._outbox.queued_ahead(), *self._waiting()]
+        for call in calls:
+            if call.state is not OutgoingState.ENDED:
+                call.failure = ConnectionLost(reason, outcome=call.outcome(self.handed_over))
+                self._end(call)
+                events.append(call)
+        self._assembly.clear()
+
+    def take_unsent(self, last_id: int | None = None) -> tuple[OutgoingCall, ...]:
+        """End the calls without a parent that surely do not run here, and return their twins for another session.
+
+        Without ``last_id`` these are the calls that were not handed over; where the other side drains, those that have
+        no number or an id above its ``last_id``.
+        """
+        taken: dict[OutgoingCall, OutgoingCall] = {}
+        for call in (*self.under_way.values(), *self._outbox.queued()):
+            if call.state is OutgoingState.ENDED or call.request.parent or call in taken:
+                continue
+            if last_id is None:
+                unsent = call.outcome(self.handed_over) is Outcome.NOT_SENT
+            else:
+                unsent = call.state is OutgoingState.QUEUED or call.request.id > last_id
+            if unsent:
+                taken[call] = OutgoingCall(dataclasses.replace(call.request, id=0, timeout_ms=None), call.waiter)
+        for call in taken:
+            self.cancel(call, CancelReason.CANCELLED)
+        return tuple(taken.values())
+
+    def _waiting(self) -> list[OutgoingCall]:
+        return [call for parent in self._incoming.values() for call in parent.waiting or ()]
+
+    def _end(self, call: OutgoingCall) -> None:
+        call.state = OUTGOING[call.state][OutgoingEvent.END]
+        request = call.request
+        self._outbox.outgoing.pop(request.id, None)
+        if request.parent:
+            self._release_nested(self._incoming.get(request.parent))
+
+    def _release_nested(self, parent: IncomingCall | None) -> None:
+        """A nested call has ended: the next one that waits may leave."""
+        if parent is None:
+            return
+        parent.nested -= 1
+        while parent.waiting:
+            call = parent.waiting.popleft()
+            if call.state is not OutgoingState.ENDED:
+                parent.nested += 1
+                self._outbox.add_request_ahead(call)
+                return

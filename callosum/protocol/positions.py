@@ -1,0 +1,189 @@
+"""Numbers of records: how nothing is lost and nothing runs twice.
+
+Laws: in each direction the numbered records of a session count 1, 2, 3, … without gaps, from its birth to its end. The
+sender keeps each until the other side has acknowledged it. The receiver passes each number on exactly once: what it has
+had is skipped, a gap means that the connection lost something and is given up.
+
+The idea is RSocket's resumption (its specification, "Resuming Operation").
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable
+
+from callosum.errors import ProtocolError
+from callosum.protocol.messages import Message
+
+
+class Gap(Exception):  # noqa: N818 - it never leaves the protocol: the core gives the connection up
+    """Records are missing before what has arrived."""
+
+
+class SentBatch:
+    """The numbered records that left together."""
+
+    __slots__ = ("bulk", "first", "messages", "size")
+
+    def __init__(self, first: int, messages: list[Message], size: int, bulk: int) -> None:
+        self.first = first
+        self.messages = messages
+        self.size = size
+        """Bytes, as they count for the bounds."""
+        self.bulk = bulk
+        """Of these, the bytes of large bodies."""
+
+    @property
+    def end(self) -> int:
+        """The number after the last one."""
+        return self.first + len(self.messages)
+
+
+class ResendBuffer:
+    """What was sent and is not yet acknowledged, in order."""
+
+    __slots__ = ("__weakref__", "_batches", "_budget", "acknowledged", "bulk", "next", "size", "stalled_since")
+
+    def __init__(self, budget: ResendBudget | None = None) -> None:
+        self._batches: deque[SentBatch] = deque()
+        self._budget = budget
+        self.next = 1
+        """The number of the next record."""
+        self.acknowledged = 1
+        """The next number that the other side expects."""
+        self.size = 0
+        """Bytes that are kept."""
+        self.bulk = 0
+        """Of these, the bytes of large bodies."""
+        self.stalled_since: float | None = None
+        """When something was unacknowledged and progress was last seen; None where all is acknowledged."""
+
+    @property
+    def records(self) -> int:
+        """How many records are kept."""
+        return self.next - self.acknowledged
+
+    def append(self, messages: list[Message], size: int, bulk: int, now: float) -> int:
+        """Keep the numbered records of a batch that leaves now, and return the number of the first."""
+        first = self.next
+        if messages:
+            self._batches.append(SentBatch(first, messages, size, bulk))
+            self.next = first + len(messages)
+            self.size += size
+            self.bulk += bulk
+            if self.stalled_since is None:
+                self.stalled_since = now
+            if self._budget is not None:
+                self._budget.change(size)
+        return first
+
+    def acknowledge(self, ack: int, now: float) -> bool:
+        """Let go of what the other side has; whether that was news.
+
+        Raises:
+            ProtocolError: It acknowledges what was never sent.
+        """
+        if ack <= self.acknowledged:
+            return False
+        if ack > self.next:
+            raise ProtocolError(f"acknowledgement of {ack - 1}, but only {self.next - 1} records were sent")
+        self.acknowledged = ack
+        batches = self._batches
+        while batches and batches[0].end <= ack:
+            self._release(batches.popleft())
+        if batches and batches[0].first < ack:
+            batch = batches[0]
+            batch.messages = batch.messages[ack - batch.first :]
+            batch.first = ack
+        self.stalled_since = now if batches else None
+        return True
+
+    def _release(self, batch: SentBatch) -> None:
+        self.size -= batch.size
+        self.bulk -= batch.bulk
+        if self._budget is not None:
+            self._budget.change(-batch.size)
+
+    def batches_from(self, received: int) -> tuple[SentBatch, ...]:
+        """The batches to send again to a receiver that expects this number."""
+        if received < self.acknowledged or received > self.next:
+            raise ProtocolError(
+                f"the other side expects {received}, between {self.acknowledged} and {self.next} is kept"
+            )
+        return tuple(self._batches)
+
+    def clear(self) -> None:
+        """The session has ended: nothing is sent again."""
+        while self._batches:
+            self._release(self._batches.popleft())
+        self.stalled_since = None
+
+
+class ResendBudget:
+    """The bound of all resend buffers of the process; over it the session that holds most ends."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        """In bytes."""
+        self.size = 0
+        """Bytes that all buffers keep."""
+        self._holders: weakref.WeakKeyDictionary[ResendBuffer, Callable[[], None]] = weakref.WeakKeyDictionary()
+
+    def open_buffer(self, end_session: Callable[[], None]) -> ResendBuffer:
+        """A buffer that counts here; ``end_session`` is called where its session must end for the others."""
+        buffer = ResendBuffer(self)
+        self._holders[buffer] = end_session
+        return buffer
+
+    def change(self, size: int) -> None:
+        """A buffer keeps so many bytes more, or fewer."""
+        self.size += size
+        if size > 0 and self.size > self.limit:
+            largest = max(self._holders, key=lambda buffer: buffer.size)
+            self._holders.pop(largest)()
+
+
+class Receipt:
+    """Which numbers have arrived, and when to say so."""
+
+    __slots__ = ("_pending_records", "_pending_size", "_pending_since", "expected")
+
+    def __init__(self) -> None:
+        self.expected = 1
+        """The next number; all below have arrived."""
+        self._pending_records = 0
+        self._pending_size = 0
+        self._pending_since: float | None = None
+
+    def accept(self, seq: int, numbered: int, size: int, now: float) -> int:
+        """A batch whose ``numbered`` records begin at ``seq`` has arrived; how many of these are old.
+
+        Raises:
+            Gap: Records before it are missing.
+        """
+        if seq > self.expected:
+            raise Gap(f"record {self.expected} is missing: the batch begins at {seq}")
+        old = min(self.expected - seq, numbered)
+        if numbered:
+            # records that were had before are acknowledged again: their sender did not learn of it
+            self.expected += numbered - old
+            self._pending_records += numbered
+            self._pending_size += size
+            if self._pending_since is None:
+                self._pending_since = now
+        return old
+
+    def acknowledged(self) -> int:
+        """The number to send as ``ack``; nothing is pending after it."""
+        self._pending_records = self._pending_size = 0
+        self._pending_since = None
+        return self.expected
+
+    def due_at(self, records: int, size: int, delay: float) -> float | None:
+        """When an acknowledgement must leave by itself: past already where a bound is reached, None where none must."""
+        if self._pending_since is None:
+            return None
+        if self._pending_records >= records or self._pending_size >= size:
+            return self._pending_since
+        return self._pending_since + delay

@@ -1,0 +1,204 @@
+"""What an IDL layer hands to the engine: a service, its methods, and the callables between values and bytes.
+
+Laws: all of it is immutable once made. The engine reads no value and no body; it hands them through these callables.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from callosum.errors import ConfigurationError
+
+S = TypeVar("S")
+Body = bytes | memoryview
+"""Encoded arguments, an encoded result or a declared exception: opaque to the engine."""
+
+
+class Cardinality(enum.Enum):
+    """How many messages go each way."""
+
+    UNARY = "unary"
+    """One request, one outcome."""
+    ONEWAY = "oneway"
+    """One request, no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a method, in the order in which a handler gets it."""
+
+    name: str
+    has_default: bool = False
+    """A caller may leave it out; a handler gets it all the same."""
+    type: str = ""
+    """Its type as the IDL spells it, for people."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MethodCodec:
+    """A method's values to bytes and back, in one encoding."""
+
+    encode_args: Callable[..., bytes]
+    """The arguments as the caller gives them, positional or by name. Raises EncodeError; TypeError where they do not
+    fit the signature."""
+    decode_args: Callable[[Body], tuple[Any, ...]]  # values of any IDL type
+    """All arguments, in the order of the parameters. Raises DecodeError."""
+    encode_result: Callable[[Any], bytes]  # a value of any IDL type
+    """What a handler returned. Raises EncodeError."""
+    encode_exception: Callable[[BaseException], bytes | None]
+    """A declared exception, or None where the IDL does not declare it. Raises EncodeError."""
+    decode_result: Callable[[Body], Any]  # a value of any IDL type
+    """The result; raises the exception that the body holds where it is a declared one, and DecodeError."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Method:
+    """One method of a service."""
+
+    service: str
+    """The service's name on the wire."""
+    name: str
+    """The method's name in the IDL and on the wire."""
+    parameters: tuple[Parameter, ...]
+    codecs: Mapping[str, MethodCodec]
+    """By the encoding's name (``thrift-binary``), the preferred one first."""
+    cardinality: Cardinality = Cardinality.UNARY
+    python_name: str = ""
+    """The attribute of stub and handler: the name, with an underscore behind a reserved word or ``with_options``."""
+    returns: str = ""
+    """The result's type as the IDL spells it, for people."""
+    raises: tuple[type[BaseException], ...] = ()
+    """The exceptions that the IDL declares."""
+    idempotent: bool = False
+    key: str | None = None
+    """The parameter that is the request key, where the IDL names one."""
+    timeout: float | None = None
+    """The IDL's own default, in seconds."""
+    doc: str = ""
+    wire_name: str = field(default="", init=False)
+    """``Service/method``."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wire_name", f"{self.service}/{self.name}")
+
+    @property
+    def preferred(self) -> MethodCodec:
+        """The codec that is tried first."""
+        return next(iter(self.codecs.values()))
+
+    @property
+    def encode_args(self) -> Callable[..., bytes]:
+        """The preferred codec's."""
+        return self.preferred.encode_args
+
+    @property
+    def decode_args(self) -> Callable[[Body], tuple[Any, ...]]:  # as in MethodCodec
+        """The preferred codec's."""
+        return self.preferred.decode_args
+
+    @property
+    def encode_result(self) -> Callable[[Any], bytes]:  # as in MethodCodec
+        """The preferred codec's."""
+        return self.preferred.encode_result
+
+    @property
+    def decode_result(self) -> Callable[[Body], Any]:  # as in MethodCodec
+        """The preferred codec's."""
+        return self.preferred.decode_result
+
+    def signature(self) -> str:
+        """``say(message: string) -> Echoed throws EmptyMessage``, for people."""
+        parameters = ", ".join(f"{p.name}: {p.type}" if p.type else p.name for p in self.parameters)
+        text = f"{self.name}({parameters})"
+        if self.cardinality is Cardinality.ONEWAY:
+            text = f"oneway {text}"
+        elif self.returns:
+            text += f" -> {self.returns}"
+        if self.raises:
+            text += " throws " + ", ".join(e.__name__ for e in self.raises)
+        return text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Service:
+    """One service of an IDL.
+
+    ``methods`` has the inherited ones too; ``bases`` are the services that it extends, nearest first, because who
+    serves a service answers for its bases by their names.
+    """
+
+    name: str
+    methods: Mapping[str, Method]
+    """By the method's name in the IDL."""
+    fingerprint: str
+    """SHA-256, in hex, over names, ids, wire types and requiredness, recursively."""
+    bases: tuple[Service, ...] = ()
+    doc: str = ""
+    codecs: tuple[str, ...] = field(default=(), init=False)
+    """The encodings that all methods have, the preferred one first."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "methods", MappingProxyType(dict(self.methods)))
+        names = [set(m.codecs) for m in self.methods.values()]
+        first: Mapping[str, MethodCodec] = next(iter(self.methods.values())).codecs if self.methods else {}
+        object.__setattr__(self, "codecs", tuple(c for c in first if all(c in n for n in names)))
+
+    def describe(self) -> str:
+        """The service for people: one line a method."""
+        lines = [f"service {self.name}" + (f"  # {self.doc}" if self.doc else "")]
+        lines += [f"    {m.signature()}" + (f"  # {m.doc}" if m.doc else "") for m in self.methods.values()]
+        return "\n".join(lines)
+
+
+class ServiceClass(Generic[S]):
+    """The base of a generated service class; ``S`` is the type of its stubs."""
+
+    __callosum_service__: ClassVar[Service]
+
+
+class UpperLayer(Protocol):
+    """An IDL layer. Registered under the entry point ``callosum.upper``."""
+
+    name: str
+
+    def service_of(self, service_class: type) -> Service | None:
+        """The service of a class of this IDL, or None where the class is not of this IDL."""
+
+
+def service_of(service_class: type) -> Service:
+    """The service that a service class names.
+
+    Raises:
+        ConfigurationError: No installed IDL layer knows the class, or its IDL has faults.
+    """
+    known: Service | None = service_class.__dict__.get("__callosum_service__")
+    if known is not None:
+        return known
+    for layer in _upper_layers():
+        service = layer.service_of(service_class)
+        if service is not None:
+            service_class.__callosum_service__ = service  # type: ignore[attr-defined]
+            return service
+    raise ConfigurationError(
+        f"{service_class!r} is not a service class of any installed IDL layer ({_names(_upper_layers())}). "
+        "Give the class of a service, for example echo.Echo from thrift.load('echo.thrift')."
+    )
+
+
+def _names(layers: tuple[UpperLayer, ...]) -> str:
+    return ", ".join(layer.name for layer in layers) or "none is installed"
+
+
+_upper: tuple[UpperLayer, ...] | None = None
+
+
+def _upper_layers() -> tuple[UpperLayer, ...]:
+    global _upper  # noqa: PLW0603 - entry points are read once for each process
+    if _upper is None:
+        _upper = tuple(point.load()() for point in importlib.metadata.entry_points(group="callosum.upper"))
+    return _upper

@@ -1,0 +1,151 @@
+"""An incoming call -> the queue -> interceptors -> handler -> its one outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, cast
+
+from callosum.channel import Failure, Inbound
+from callosum.context import Call, current
+from callosum.errors import Code, DecodeError, EncodeError, Outcome, RpcError
+from callosum.interceptors import Interceptor, Next, compose
+from callosum.service import MethodCodec
+from callosum.session.counters import Counters
+from callosum.session.registry import Registry, Target
+from callosum.session.workers import Workers
+
+_log = logging.getLogger("callosum.session")
+
+
+class HandlerDispatcher:
+    """Takes the calls of all sessions of one endpoint to its handlers."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        counters: Counters,
+        *,
+        interceptors: Sequence[Interceptor] = (),
+        max_concurrency: int = 100,
+        max_pending: int = 10_000,
+        expose_errors: bool = False,
+    ) -> None:
+        self.registry = registry
+        self._targets = registry.targets
+        self._counters = counters
+        self._chain: Next | None = compose(interceptors, _run) if interceptors else None
+        self._expose_errors = expose_errors
+        self._dirty: set[Callable[[], None]] = set()
+        self.workers = Workers(self._serve, max_concurrency, max_pending, self._flush)
+
+    # --- what sessions call -------------------------------------------------------------------------------------------
+
+    def submit(self, call: Inbound) -> None:
+        """Queue a call, or refuse it at once."""
+        target = self._targets.get(call.method)
+        if target is None:
+            self._refuse(call, Code.UNIMPLEMENTED, self._unknown(call.method))
+        elif call.codec not in target.codecs:
+            self._refuse(call, Code.UNIMPLEMENTED, f"{call.method} is not served in the encoding {call.codec!r}")
+        elif not self.workers.submit(call):
+            self._refuse(call, Code.RESOURCE_EXHAUSTED, f"{self.workers.max_pending} calls wait already")
+
+    def abandon(self, call: Inbound) -> None:
+        """The caller of a submitted call is gone."""
+        self.workers.abandon(call)
+
+    def drained(self) -> None:
+        """A run of `submit` is over: handlers may start."""
+        self.workers.wake()
+
+    def touched(self, flush: Callable[[], None]) -> None:
+        """Something was answered: ``flush`` is called when the worker pauses."""
+        self._dirty.add(flush)
+
+    def _flush(self) -> None:
+        if self._dirty:
+            dirty, self._dirty = self._dirty, set()
+            for flush in dirty:
+                flush()
+
+    def _unknown(self, name: str) -> str:
+        service, _, method = name.partition("/")
+        served = sorted({offered.name for offered in self.registry.offered})
+        if service in served:
+            return f"the service {service} has no method {method!r} here"
+        return f"no service {service!r} is served here; there is {', '.join(served) or 'none'}"
+
+    def _refuse(self, call: Inbound, code: Code, text: str) -> None:
+        self._counters.refuse(code.name.lower())
+        call.fail(Failure(code, Outcome.REJECTED, text))
+
+    # --- what a worker runs -------------------------------------------------------------------------------------------
+
+    async def _serve(self, inbound: Inbound) -> None:
+        """One call, from its bytes to its outcome. Raises nothing but what must end the loop."""
+        target = self._targets[inbound.method]
+        codec = target.codecs[inbound.codec]
+        try:
+            arguments = codec.decode_args(inbound.body)
+        except DecodeError as error:
+            self._refuse(inbound, Code.INVALID_ARGUMENT, str(error))
+            return
+        call = Call(target.method, inbound.peer, inbound.metadata or {}, inbound.key, inbound.deadline, inbound)
+        call.arguments = arguments
+        current.set(call)
+        try:
+            if self._chain is None:
+                result = await target.run(*arguments)
+            else:
+                call.run = target.run
+                result = await self._chain(call)
+            if target.is_oneway:
+                inbound.finish()
+            else:
+                inbound.reply(codec.encode_result(result))
+        except asyncio.CancelledError:
+            inbound.fail(Failure(Code.CANCELLED, Outcome.EXECUTED, "the handler was cancelled"))
+        except Exception as error:  # whatever a handler raises is its caller's to know, and nobody else's
+            self._answer_exception(inbound, target, codec, error)
+        except BaseException:
+            inbound.fail(Failure(Code.UNAVAILABLE, Outcome.EXECUTED, "the process is ending"))
+            raise
+
+    def _answer_exception(self, inbound: Inbound, target: Target, codec: MethodCodec, error: Exception) -> None:
+        if target.is_oneway:
+            self._log_failure(target, error)
+            inbound.finish()
+            return
+        if not isinstance(error, EncodeError):
+            try:
+                body = codec.encode_exception(error)
+            except EncodeError as unfit:
+                error = unfit
+            else:
+                if body is not None:
+                    inbound.reply(body)
+                    return
+        if isinstance(error, RpcError) and not error.call:
+            inbound.fail(
+                Failure(error.code, Outcome.EXECUTED, error.message, error.details, error.error_id, error.retry_after)
+            )
+            return
+        error_id = self._log_failure(target, error)
+        text = "the handler failed"
+        if self._expose_errors:
+            text = f"{type(error).__name__}: {error}"
+        inbound.fail(Failure(Code.INTERNAL, Outcome.EXECUTED, text, error_id=error_id))
+
+    def _log_failure(self, target: Target, error: Exception) -> str:
+        self._counters.count("failed")
+        error_id = secrets.token_hex(4)
+        _log.error("[error %s] the handler of %s failed", error_id, target.method.wire_name, exc_info=error)
+        return error_id
+
+
+async def _run(call: Call) -> Any:  # a result of any IDL type
+    """The innermost link of the chain: the handler itself."""
+    return await cast(Callable[..., Coroutine[Any, Any, Any]], call.run)(*call.arguments)

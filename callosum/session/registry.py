@@ -1,0 +1,126 @@
+"""Which handler answers for which method, checked before anything runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from callosum.errors import ConfigurationError
+from callosum.protocol.messages import Offered
+from callosum.service import Cardinality, Method, MethodCodec, Service, service_of
+
+Handler = object
+"""The user's object: it has one async method for each method of its service."""
+Services = Mapping[type, Handler] | Sequence[Handler]
+"""``{service class: handler}``, or a list of handlers whose classes name their service (generated code)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """A method, and what runs it."""
+
+    method: Method
+    run: Callable[..., Awaitable[Any]]  # a result of any IDL type
+    codecs: Mapping[str, MethodCodec]
+    """By the name that a request carries; "" is the service's first."""
+    is_oneway: bool
+
+
+class Registry:
+    """The services of one endpoint."""
+
+    def __init__(self, services: Services) -> None:
+        self.targets: dict[str, Target] = {}
+        """By the method's name on the wire."""
+        self.offered: tuple[Offered, ...] = ()
+        """What the other side is told."""
+        faults: list[str] = []
+        handlers = list(_handlers(services, faults))
+        self._register(handlers, faults)
+        if faults:
+            raise ConfigurationError("; ".join(faults))
+
+    def _register(self, handlers: list[tuple[Service, Handler]], faults: list[str]) -> None:
+        names: dict[str, Handler] = {}
+        for service, handler in handlers:
+            if service.name in names:
+                faults.append(f"two handlers for a service {service.name}: one endpoint serves each name once")
+            names[service.name] = handler
+        offered = [(service, handler) for service, handler in handlers]
+        offered += _bases(handlers, names)
+        for service, handler in offered:
+            for method in service.methods.values():
+                self._register_method(service, method, handler, faults)
+        self.offered = tuple(Offered(s.name, s.fingerprint, s.codecs) for s, _ in offered)
+
+    def _register_method(self, service: Service, method: Method, handler: Handler, faults: list[str]) -> None:
+        fault = _fault(method, handler)
+        if fault is not None:
+            text = f"{type(handler).__name__} does not fit {service.name}: {fault}"
+            if text not in faults:
+                faults.append(text)
+            return
+        codecs = dict(method.codecs)
+        codecs[""] = method.codecs[service.codecs[0]] if service.codecs else method.preferred
+        run = getattr(handler, method.python_name or method.name)
+        self.targets[method.wire_name] = Target(method, run, codecs, method.cardinality is Cardinality.ONEWAY)
+
+
+def _handlers(services: Services, faults: list[str]) -> Iterable[tuple[Service, Handler]]:
+    if isinstance(services, Mapping):
+        for service_class, handler in services.items():
+            if isinstance(handler, type):
+                faults.append(f"{handler.__name__} is a class: give an instance of it, {handler.__name__}()")
+            else:
+                yield service_of(service_class), handler
+        return
+    for handler in services:
+        service = getattr(type(handler), "__callosum_service__", None)
+        if isinstance(service, Service):
+            yield service, handler
+        else:
+            faults.append(
+                f"{type(handler).__name__} names no service: give {{service class: handler}}, "
+                "or a handler whose class is a subclass of a generated one"
+            )
+
+
+def _bases(handlers: list[tuple[Service, Handler]], names: Mapping[str, Handler]) -> list[tuple[Service, Handler]]:
+    """Who serves a service answers for its bases too, but where two handlers would: then it must be said which."""
+    found: dict[str, list[tuple[Service, Handler]]] = {}
+    for service, handler in handlers:
+        for base in service.bases:
+            found.setdefault(base.name, []).append((base, handler))
+    return [
+        candidates[0]
+        for name, candidates in found.items()
+        if name not in names and all(handler is candidates[0][1] for _, handler in candidates)
+    ]
+
+
+def _fault(method: Method, handler: Handler) -> str | None:
+    """Why a handler cannot serve a method, or None where it can."""
+    name = method.python_name or method.name
+    attribute = getattr(handler, name, None)
+    wanted = f"the IDL has {method.signature()}"
+    if attribute is None:
+        return f"it has no method {name} ({wanted})"
+    if not callable(attribute):
+        return f"{name} is not a method ({wanted})"
+    if not _is_async(attribute):
+        return f"{name} is not async: write async def {name} ({wanted})"
+    try:
+        inspect.signature(attribute).bind(*[None] * len(method.parameters))
+    except TypeError as error:
+        return f"{name}{inspect.signature(attribute)} has the wrong parameters: {error} ({wanted})"
+    except ValueError:  # a callable without a signature, for example one written in C
+        return None
+    return None
+
+
+def _is_async(attribute: Callable[..., object]) -> bool:
+    return inspect.iscoroutinefunction(attribute) or inspect.iscoroutinefunction(
+        getattr(attribute, "__call__", None)  # noqa: B004 - the method itself is wanted
+    )

@@ -1,0 +1,476 @@
+"""Drives a `SessionCore` over connections: the asyncio shell.
+
+Laws: the reader never decodes a body, never awaits a handler, and never raises for one peer's fault into another's. All
+that one iteration of the event loop has to send leaves as one batch; where nothing else is in flight it leaves at once.
+A session never dials: its owner hands it connections, and is told of every change of its life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, cast
+
+from callosum.channel import CallOptions, Channel, Dispatcher, Failure
+from callosum.errors import (
+    Code,
+    ConnectionLost,
+    DeadlineExceeded,
+    EncodeError,
+    Outcome,
+    ResourceExhausted,
+    RpcError,
+)
+from callosum.lower.base import Connection, Frames
+from callosum.protocol import wire
+from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall, SessionState
+from callosum.protocol.core import SessionCore
+from callosum.protocol.events import Broken, Ended, Event, NotResumed, Opened, Refused
+from callosum.protocol.messages import (
+    IDEMPOTENT,
+    ONEWAY,
+    CancelReason,
+    Hello,
+    Offered,
+    Reply,
+    Request,
+    Reset,
+    ResetCode,
+    Resumption,
+    Welcome,
+)
+from callosum.protocol.outbox import Gate
+from callosum.service import Body, Cardinality, Method, MethodCodec
+from callosum.session.counters import Counters
+from callosum.session.inbound import SessionInbound
+
+if TYPE_CHECKING:
+    from callosum.peer import Peer
+
+_log = logging.getLogger("callosum.session")
+
+opening: ContextVar[Session | None] = ContextVar("callosum_opening", default=None)
+"""The session whose ``on_connect`` is running: its calls wait for no other."""
+
+CLOSE_LINGER = 1.0
+"""Seconds that the last batch of a connection has to leave."""
+
+Owner = Callable[["Session", Event], None]
+"""Is told of Opened, Resumed, NotResumed, Draining, Broken and Ended."""
+
+
+class Session(Channel):
+    """One end of a session, on the running event loop."""
+
+    def __init__(self, core: SessionCore, dispatcher: Dispatcher, owner: Owner, counters: Counters) -> None:
+        self.core = core
+        self.peer: Peer  # set by the owner, before the first call can arrive
+        self.services: dict[str, Offered] = {}
+        """What the other side serves, by name."""
+        self._dispatcher = dispatcher
+        self._owner = owner
+        self._counters = counters
+        self._loop = asyncio.get_running_loop()
+        self.connection: Connection | None = None
+        self._blocked_on: Connection | None = None
+        """The connection that refused the batch that is offered."""
+        self._flushing: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._codecs: dict[Method, tuple[str, MethodCodec]] = {}
+        self._held: dict[SessionInbound, None] = {}
+        self._moved: dict[asyncio.Future[Reply], tuple[Session, OutgoingCall]] = {}
+        self._conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+
+    # --- connections: what the owner calls ----------------------------------------------------------------------------
+
+    def dial(self, connection: Connection, gives_up: Resumption | None = None) -> None:
+        """Say HELLO over a new connection."""
+        self.core.dial(self._loop.time(), gives_up)
+        self._use(connection)
+
+    def accept(self, connection: Connection, hello: Hello, welcome: Welcome) -> None:
+        """Answer a HELLO: a fresh session's, or one that resumes this session over a new connection.
+
+        Raises:
+            ProtocolError: The HELLO cannot be resumed from; nothing has changed.
+        """
+        old = self.connection
+        self.core.accept(hello, welcome, self._loop.time())
+        if old is not None:
+            self.connection = None
+            old.send(wire.encode([stale_reset()]))
+            old.close(CLOSE_LINGER)
+        self._use(connection)
+
+    def welcomed(self, connection: Connection, answer: NotResumed) -> None:
+        """Begin as the fresh session that another session's HELLO was answered with."""
+        events: list[Event] = []
+        self.connection = connection
+        self.core.welcomed(answer.hello, answer.welcome, self._loop.time(), events)
+        connection.start(self)
+        self._handle(events)
+        self.flush()
+
+    def _use(self, connection: Connection) -> None:
+        self.connection = connection
+        self.flush()
+        connection.start(self)
+
+    def close(self, code: ResetCode, text: str) -> None:
+        """Send a RESET and close; the session ends where the code ends it."""
+        if self.core.state is not SessionState.ENDED:
+            self._handle(self.core.reset(code, text, self._loop.time()))
+
+    def end(self, reason: str) -> None:
+        """End here and now, without a word to the other side."""
+        self._drop_connection()
+        self._handle(self.core.end(reason, self._loop.time()))
+
+    async def drain(self, reason: str, until: float) -> None:
+        """Finish what is in flight, tell the other side, and close; at the instant ``until`` at the latest."""
+        core = self.core
+        core.go_away(reason)
+        self.flush_soon()
+        await self.wait_for(lambda: not core.incoming.calls, until)
+        await self.wait_for(lambda: core.is_flushed and not core.unacknowledged, until)
+        self.close(ResetCode.CLOSED, reason)
+
+    async def wait_for(self, condition: Callable[[], bool], until: float | None = None) -> bool:
+        """Wait until a condition of this session holds, it ends, or the instant comes; whether the condition holds."""
+        if condition() or self.core.state is SessionState.ENDED:
+            return condition()
+        waiter = self._loop.create_future()
+        entry = (condition, waiter)
+        self._conditions.append(entry)
+        timer = None if until is None else self._loop.call_at(until, _wake, waiter)
+        try:
+            await waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if entry in self._conditions:
+                self._conditions.remove(entry)
+        return condition()
+
+    # --- calls: what stubs call ---------------------------------------------------------------------------------------
+
+    def codec(self, method: Method) -> tuple[str, MethodCodec]:
+        """The first encoding of the method that the other side knows too."""
+        found = self._codecs.get(method)
+        if found is None:
+            offered = self.services.get(method.service)
+            found = "", method.preferred
+            if offered is not None:
+                for name in offered.codecs:
+                    if name in method.codecs:
+                        found = ("" if name == offered.codecs[0] else name), method.codecs[name]
+                        break
+            self._codecs[method] = found
+        return found
+
+    async def call(self, method: Method, codec: str, body: Body, options: CallOptions) -> Body:
+        """One request and its reply. Cancellation: safe; the handler is cancelled."""
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        call = self._open(method, codec, body, options, future)
+        try:
+            reply = await future
+        except asyncio.CancelledError:
+            self._leave(future, call)
+            raise
+        return reply.body
+
+    async def send(self, method: Method, codec: str, body: Body, options: CallOptions) -> None:
+        """A oneway request; returns when it was handed over. Cancellation: safe until then."""
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        call = self._open(method, codec, body, options, future)
+        try:
+            await future
+        except asyncio.CancelledError:
+            self._leave(future, call)
+            raise
+
+    def _open(
+        self, method: Method, codec: str, body: Body, options: CallOptions, future: asyncio.Future[Reply]
+    ) -> OutgoingCall:
+        core = self.core
+        now = self._loop.time()
+        request = Request(
+            0, method.wire_name, None, _flags(method), body, options.key, options.metadata, options.parent, codec
+        )
+        request.deadline = options.deadline
+        self._check(request, now)
+        call = OutgoingCall(request, future)
+        is_idle = not core.in_flight
+        if core.gate is Gate.AHEAD and opening.get() is self:
+            core.open_call_ahead(call)
+        else:
+            core.open_call(call, now)
+        if is_idle and self._flushing is None:
+            self.flush()
+        else:
+            self.flush_soon()
+        return call
+
+    def _check(self, request: Request, now: float) -> None:
+        """Refuse what cannot be sent, before anything was."""
+        if self.core.state is SessionState.ENDED:
+            raise ConnectionLost("the session has ended", outcome=Outcome.NOT_SENT)
+        if request.deadline is not None and request.deadline <= now:
+            raise DeadlineExceeded(f"the deadline of {request.method} had passed", outcome=Outcome.NOT_SENT)
+        if len(request.body) > self.core.body_bytes:
+            raise ResourceExhausted(
+                f"the arguments of {request.method} take {len(request.body)} bytes; "
+                f"the other side accepts {self.core.body_bytes}",
+                outcome=Outcome.NOT_SENT,
+            )
+        if request.key is not None or request.metadata:
+            try:
+                wire.check_header(request)
+            except ValueError as error:
+                raise EncodeError(str(error), path=request.method) from None
+
+    def adopt(self, calls: Iterable[OutgoingCall], origin: Session) -> None:
+        """Take over the calls that surely did not run on another session."""
+        now = self._loop.time()
+        for call in calls:
+            future = cast("asyncio.Future[Reply]", call.waiter)
+            if not future.done():
+                origin._moved[future] = (self, call)
+                self.core.open_call(call, now)
+        self.flush_soon()
+
+    def _leave(self, future: asyncio.Future[Reply], call: OutgoingCall) -> None:
+        """The caller was cancelled: wherever its call is by now, it is cancelled too."""
+        session = self
+        while future in session._moved:
+            session, call = session._moved.pop(future)
+        session.core.outgoing.cancel(call, CancelReason.CANCELLED)
+        session.flush_soon()
+
+    # --- calls: what the dispatcher calls -----------------------------------------------------------------------------
+
+    def touch(self) -> None:
+        """Something was answered."""
+        self._dispatcher.touched(self.flush_soon_or_now)
+
+    def hold(self, call: SessionInbound) -> bool:
+        """Keep a call that would be started, while the peer does not take the replies that it already has."""
+        if not self.core.is_congested:
+            return False
+        self._held[call] = None
+        return True
+
+    def oversized_reply(self, size: int) -> Failure:
+        """What becomes of a reply that the other side does not accept."""
+        text = f"the result takes {size} bytes; the caller accepts {self.core.body_bytes}"
+        return Failure(Code.RESOURCE_EXHAUSTED, Outcome.EXECUTED, text)
+
+    # --- the connection's callbacks -----------------------------------------------------------------------------------
+
+    def received(self, frames: Frames) -> None:
+        """One batch."""
+        events = self.core.receive(frames, self._loop.time())
+        if events:
+            self._handle(events)
+
+    def drained(self) -> None:
+        """A run of batches is over."""
+        self._dispatcher.drained()
+        self.flush()
+
+    def writable(self) -> None:
+        """The connection takes batches again."""
+        self._blocked_on = None
+        self.flush()
+
+    def closed(self, reason: str) -> None:
+        """The connection is gone."""
+        if self.connection is not None:
+            self.connection = None
+            self._detach(Broken(reason))
+
+    # --- sending ------------------------------------------------------------------------------------------------------
+
+    def flush_soon(self) -> None:
+        """Send in the next iteration of the loop, together with what else comes until then."""
+        if self._flushing is None:
+            self._flushing = self._loop.call_soon(self._run_flush)
+
+    def flush_soon_or_now(self) -> None:
+        """Send at once where nothing else is in flight."""
+        if self.core.in_flight or self._flushing is not None:
+            self.flush_soon()
+        else:
+            self.flush()
+
+    def _run_flush(self) -> None:
+        self._flushing = None
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand to the connection what it takes."""
+        core, connection = self.core, self.connection
+        if connection is not None and connection is not self._blocked_on:
+            now = self._loop.time()
+            while (frames := core.frames_to_send(now)) is not None:
+                if not connection.send(frames):
+                    self._blocked_on = connection
+                    break
+                ended = core.handed_over()
+                if ended:
+                    self._handle(ended)
+        if self._held and not core.is_congested:
+            self._release_held()
+        if self._conditions:
+            self._check_conditions()
+        self._arm_timer()
+
+    def _release_held(self) -> None:
+        held, self._held = self._held, {}
+        for call in held:
+            self._dispatcher.submit(call)
+        self._dispatcher.drained()
+
+    def _check_conditions(self) -> None:
+        ended = self.core.state is SessionState.ENDED
+        for condition, waiter in list(self._conditions):
+            if ended or condition():
+                _wake(waiter)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def _arm_timer(self) -> None:
+        """One timer for the session; one that is early finds nothing to do and arms the next."""
+        instant = self.core.next_timer()
+        timer = self._timer
+        if timer is not None:
+            if timer.when() <= instant:
+                return
+            timer.cancel()
+            self._timer = None
+        if instant != float("inf"):
+            self._timer = self._loop.call_at(instant, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._handle(self.core.on_timer(self._loop.time()))
+        self.flush()
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def _handle(self, events: list[Event]) -> None:
+        for event in events:
+            kind = type(event)
+            if kind is OutgoingCall:
+                self._settle(cast(OutgoingCall, event))
+            elif kind is IncomingCall:
+                self._on_incoming(cast(IncomingCall, event))
+            else:
+                self._on_life(event)
+
+    def _settle(self, call: OutgoingCall) -> None:
+        """A call has ended: its caller gets what there is."""
+        future = cast("asyncio.Future[Reply | None]", call.waiter)
+        if future.done():
+            return
+        failure = call.failure
+        if failure is None:
+            future.set_result(call.reply)
+        else:
+            if isinstance(failure, RpcError):
+                failure.call = call.request.method
+            future.set_exception(failure)
+
+    def _on_incoming(self, call: IncomingCall) -> None:
+        if call.state is IncomingState.PENDING:
+            self._counters.count("calls")
+            inbound = SessionInbound(self, call)
+            call.owner = inbound
+            self._dispatcher.submit(inbound)
+            return
+        inbound = cast(SessionInbound, call.owner)
+        if inbound in self._held:
+            del self._held[inbound]
+            inbound.finish()
+        else:
+            self._dispatcher.abandon(inbound)
+
+    def _on_life(self, event: Event) -> None:
+        match event:
+            case Refused():
+                self._counters.refuse(event.code.name.lower())
+                _log.warning("a oneway call of %s was refused: %s", event.request.method, event.text)
+                return
+            case Opened():
+                self.services = {offered.name: offered for offered in event.services}
+                self._codecs.clear()
+            case Broken():
+                self._break(event)
+                return
+            case Ended():
+                self._finish(event)
+            case _:
+                pass
+        self._owner(self, event)
+
+    def _break(self, event: Broken) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            if event.farewell:
+                connection.send(event.farewell)
+            connection.close(CLOSE_LINGER if event.farewell else 0.0)
+            if event.code is ResetCode.PROTOCOL:
+                self._counters.refuse("protocol")
+                _log.warning("closing the connection to %s: %s", connection.peer_address, event.reason)
+        self._detach(event)
+
+    def _detach(self, event: Broken) -> None:
+        """The link is gone; a core that has ended meanwhile says so by itself."""
+        self._blocked_on = None
+        events = self.core.detach(self._loop.time())
+        self._owner(self, event)
+        self._handle(events)
+        self._arm_timer()
+
+    def release_connection(self) -> Connection:
+        """Give up the connection, which belongs to a fresh session now."""
+        connection, self.connection = self.connection, None
+        assert connection is not None, "an answer came over it"
+        return connection
+
+    def fail(self, call: OutgoingCall, failure: ConnectionLost) -> None:
+        """End a call that no session takes over."""
+        call.failure = failure
+        self._settle(call)
+
+    def _drop_connection(self) -> None:
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+    def _finish(self, event: Ended) -> None:
+        self._drop_connection()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for inbound in list(self._held):
+            inbound.finish()
+        self._held.clear()
+        self._check_conditions()
+
+
+def stale_reset() -> Reset:
+    """What a connection is told whose session goes on elsewhere."""
+    return Reset(ResetCode.STALE, "the session goes on over a newer connection")
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def _flags(method: Method) -> int:
+    flags = ONEWAY if method.cardinality is Cardinality.ONEWAY else 0
+    return flags | IDEMPOTENT if method.idempotent else flags

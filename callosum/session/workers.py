@@ -1,0 +1,249 @@
+"""The tasks that drive handlers, their queue and its bound.
+
+Laws: there is no task for each call. A worker is an aiojobs job; it takes calls from the queue and drives the
+handler's coroutine itself, in a context of its own for each call, so that a handler which never waits costs no task.
+At most ``max_concurrency`` handlers are under way; nested calls (made by the other side in a handler of our own call)
+take no slot, so that two sides that call each other back cannot lock each other up. Over ``max_pending`` waiting calls
+the next one is refused at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import types
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, copy_context
+from typing import Any, Final
+
+import aiojobs
+
+from callosum.channel import Inbound
+from callosum.session.watchdog import Watchdog
+
+_log = logging.getLogger("callosum.session")
+
+BUDGET: Final = 0.001
+"""Seconds for which one worker runs handlers before it yields to the event loop."""
+STOP_TIMEOUT: Final = 2.0
+"""Seconds that cancelled handlers have to end when the endpoint closes."""
+
+Serve = Callable[[Inbound], Coroutine[Any, Any, None]]  # whatever the handler's awaitables yield and are sent
+
+
+class Worker:
+    """One task that drives handlers, one after another."""
+
+    __slots__ = ("call", "references", "task")
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self.task = task
+        self.call: Inbound | None = None
+        self.references = sys.getrefcount(task)
+
+    def is_tainted(self) -> bool:
+        """Whether a call has left something behind that could act on the next one: a pending cancellation, or a
+        reference to the task that somebody may cancel later."""
+        return bool(self.task.cancelling()) or sys.getrefcount(self.task) > self.references
+
+
+class Workers:
+    """The workers of one endpoint."""
+
+    def __init__(self, serve: Serve, max_concurrency: int, max_pending: int, flush: Callable[[], None]) -> None:
+        self._serve = serve
+        self._flush = flush
+        self.max_concurrency = max_concurrency
+        self.max_pending = max_pending
+        self.watchdog = Watchdog()
+        self._queue: deque[Inbound] = deque()
+        self._nested: deque[Inbound] = deque()
+        self._stale = 0
+        self._busy = 0
+        """Workers that are not parked."""
+        self._slots = 0
+        """Handlers under way that take a slot."""
+        self._parked: list[asyncio.Future[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._scheduler: aiojobs.Scheduler | None = None
+        self._context: Context = copy_context()
+        self._loop: asyncio.AbstractEventLoop
+
+    def open(self) -> None:
+        """Take the running loop and the current context, of which each handler gets a copy."""
+        self._loop = asyncio.get_running_loop()
+        self._context = copy_context()
+        self._scheduler = aiojobs.Scheduler(limit=None)
+        self.watchdog.start()
+
+    async def close(self) -> None:
+        """Cancel what runs, and wait for it a bounded time."""
+        scheduler, self._scheduler = self._scheduler, None
+        self._queue.clear()
+        self._nested.clear()
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, stuck = await asyncio.wait(tasks, timeout=STOP_TIMEOUT)
+            if stuck:
+                _log.error("%d handlers ignore their cancellation and are left behind", len(stuck))
+        if scheduler is not None:
+            closing = asyncio.ensure_future(scheduler.close())
+            await asyncio.wait({closing}, timeout=STOP_TIMEOUT)
+        self.watchdog.stop()
+
+    # --- the queue ----------------------------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> int:
+        """How many calls wait for a worker."""
+        return len(self._queue) + len(self._nested) - self._stale
+
+    @property
+    def running(self) -> int:
+        """How many handlers are under way."""
+        return sum(1 for _ in self._tasks) - len(self._parked)
+
+    def submit(self, call: Inbound) -> bool:
+        """Queue a call; False where too many wait already."""
+        if call.nested:
+            self._nested.append(call)
+        elif len(self._queue) - self._stale >= self.max_pending:
+            return False
+        else:
+            self._queue.append(call)
+        return True
+
+    def abandon(self, call: Inbound) -> None:
+        """The caller is gone: a queued call gives up its place, a running handler is cancelled."""
+        worker = call.worker
+        if isinstance(worker, Worker):
+            if worker.call is call:
+                worker.task.cancel()
+            return
+        call.finish()
+        self._stale += 1
+        if self._stale > 64 and self._stale > (len(self._queue) + len(self._nested)) // 2:
+            self._queue = deque(call for call in self._queue if call.is_waiting)
+            self._nested = deque(call for call in self._nested if call.is_waiting)
+            self._stale = 0
+
+    def _next(self) -> Inbound | None:
+        if self._nested:
+            return self._nested.popleft()
+        if self._queue and self._slots < self.max_concurrency:
+            return self._queue.popleft()
+        return None
+
+    def wake(self) -> None:
+        """Have a worker look at the queue."""
+        if not self._nested and (not self._queue or self._slots >= self.max_concurrency):
+            return
+        while self._parked:
+            parked = self._parked.pop()
+            if not parked.done():
+                parked.set_result(None)
+                return
+        if self._scheduler is not None:
+            spawning = self._scheduler.spawn(self._work())
+            try:
+                spawning.send(None)  # without a limit it never suspends
+            except StopIteration:
+                return
+            raise AssertionError("aiojobs suspended in spawn although it has no limit")
+
+    # --- a worker -----------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "a job runs in a task"
+        self._tasks.add(task)
+        try:
+            await self._drive_calls(Worker(task))
+        finally:
+            self._tasks.discard(task)
+        self.wake()
+
+    async def _drive_calls(self, worker: Worker) -> None:
+        clock = self._loop.time
+        until = clock() + BUDGET
+        while True:
+            call = self._next()
+            if call is None:
+                self._flush()
+                parked = self._loop.create_future()
+                self._parked.append(parked)
+                try:
+                    await parked
+                finally:
+                    if parked in self._parked:
+                        self._parked.remove(parked)
+                until = clock() + BUDGET
+                continue
+            if call.hold():
+                continue
+            if not call.start():
+                self._stale = max(0, self._stale - 1)
+                continue
+            await self._drive(worker, call)
+            if worker.is_tainted():
+                self._flush()
+                return
+            if clock() > until:
+                self._flush()
+                await asyncio.sleep(0)
+                until = clock() + BUDGET
+
+    async def _drive(self, worker: Worker, call: Inbound) -> None:
+        """Run one handler to its end; the coroutine is driven here, in its own context."""
+        run = self._context.copy().run
+        watchdog = self.watchdog
+        coroutine = self._serve(call)
+        worker.call = call
+        call.worker = worker
+        takes_slot = not call.nested
+        self._slots += takes_slot
+        watchdog.running = call.method
+        watchdog.steps += 1
+        try:
+            yielded = run(coroutine.send, None)
+        except StopIteration:
+            return
+        else:
+            watchdog.running = None
+            self.wake()
+            self._flush()
+            await _continue(coroutine, run, yielded, watchdog, call.method)
+        finally:
+            watchdog.running = None
+            worker.call = None
+            self._slots -= takes_slot
+
+
+@types.coroutine
+def _continue(
+    coroutine: Coroutine[Any, Any, None],  # whatever the handler's awaitables yield and are sent
+    run: Callable[..., Any],  # as above
+    yielded: Any,  # as above
+    watchdog: Watchdog,
+    method: str,
+) -> Generator[Any, Any, None]:
+    """Drive a coroutine that has suspended, step by step, in its context."""
+    while True:
+        try:
+            value = yield yielded
+        except BaseException as error:  # noqa: BLE001 - cancellation, and whatever else is thrown in, is the handler's
+            step, argument = coroutine.throw, error
+        else:
+            step, argument = coroutine.send, value  # type: ignore[assignment]
+        watchdog.running = method
+        watchdog.steps += 1
+        try:
+            yielded = run(step, argument)
+        except StopIteration:
+            return
+        finally:
+            watchdog.running = None

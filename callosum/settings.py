@@ -1,0 +1,98 @@
+"""What `listen` and `connect` were told, checked: the configuration of one endpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from callosum.errors import ConfigurationError
+from callosum.interceptors import Interceptor, Next, compose
+from callosum.protocol.handshake import HEARTBEAT_CEILING, HEARTBEAT_FLOOR, Terms
+from callosum.protocol.limits import Limits
+from callosum.protocol.messages import Info
+from callosum.protocol.positions import ResendBudget
+from callosum.session.counters import Counters
+from callosum.session.dispatch import HandlerDispatcher
+from callosum.session.registry import Registry, Services
+from callosum.stub import perform_call
+
+PROCESS_RESEND_BYTES = 512 * 1024 * 1024
+"""Bytes that all sessions of the process together keep for sending again."""
+
+resend_budget = ResendBudget(PROCESS_RESEND_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The configuration that both kinds of endpoint have."""
+
+    addresses: tuple[str, ...]
+    services: Services = field(default_factory=dict)
+    auth: object = None
+    interceptors: Sequence[Interceptor] = ()
+    timeout: float | None = None
+    """Seconds: the default of the endpoint's stubs."""
+    heartbeat: float = 2.0
+    """Seconds."""
+    grace: float = 30.0
+    """Seconds."""
+    limits: Limits = field(default_factory=Limits)
+    max_concurrency: int = 100
+    max_pending: int = 10_000
+    expose_errors: bool = False
+    info: Info = field(default_factory=dict)
+    patience: float | None = None
+    """Seconds."""
+
+    def __post_init__(self) -> None:
+        if not self.addresses:
+            raise ConfigurationError("no address: give one, for example tcp://127.0.0.1:5030, or a list of them")
+        if not HEARTBEAT_FLOOR <= self.heartbeat <= HEARTBEAT_CEILING:
+            raise ConfigurationError(
+                f"heartbeat={self.heartbeat!r}: give {HEARTBEAT_FLOOR} to {HEARTBEAT_CEILING:.0f} seconds"
+            )
+        for name in ("grace", "timeout", "max_concurrency", "max_pending", "patience"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigurationError(f"{name}={value!r}: give a number above 0")
+
+    def dispatcher(self, counters: Counters) -> HandlerDispatcher:
+        """What takes calls to the handlers. Raises ConfigurationError with every fault of every handler."""
+        return HandlerDispatcher(
+            Registry(self.services),
+            counters,
+            interceptors=self.interceptors,
+            max_concurrency=self.max_concurrency,
+            max_pending=self.max_pending,
+            expose_errors=self.expose_errors,
+        )
+
+    def terms(self, registry: Registry) -> Terms:
+        """What the endpoint brings to each handshake."""
+        return Terms(self.limits, self.heartbeat, self.grace, registry.offered, self.info, self.patience)
+
+    def chain(self) -> Next | None:
+        """The interceptors around each outgoing call."""
+        return compose(self.interceptors, perform_call) if self.interceptors else None
+
+
+class ProcessGuard:
+    """Refuses to work in a forked child, which shares its sockets with the parent."""
+
+    __slots__ = ("_pid",)
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+
+    def check(self) -> None:
+        """Raises ConfigurationError in a forked child."""
+        if os.getpid() != self._pid:
+            raise ConfigurationError(
+                "this endpoint was opened before a fork; a child process must open its own, with connect() or listen()"
+            )
+
+
+def addresses_of(address: str | Sequence[str]) -> tuple[str, ...]:
+    """One address, or several."""
+    return (address,) if isinstance(address, str) else tuple(address)

@@ -1,0 +1,203 @@
+"""Stubs: one object for each service and peer, whose methods are those of the IDL.
+
+A stub's class is made once for each service; its methods have the real names and signatures and do nothing but encode,
+hand over, and decode.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import keyword
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from callosum.channel import CallOptions
+from callosum.context import TRACE_METADATA, Call, Key, Metadata, ambient_deadline, current
+from callosum.errors import ConfigurationError, DecodeError, Outcome
+from callosum.service import Cardinality, Method, Service
+
+if TYPE_CHECKING:
+    from callosum.peer import Peer
+
+
+@dataclass(frozen=True, slots=True)
+class StubOptions:
+    """What every call of a stub carries."""
+
+    timeout: float | None = None
+    """Seconds, or None."""
+    key: Key | None = None
+    metadata: Metadata | None = None
+
+
+class Stub:
+    """Calls a service on a peer. The methods are those of the service; ``with_options`` is the one name of its own."""
+
+    __slots__ = ("_options", "_peer")
+    _service: Service
+
+    def __init__(self, peer: Peer, options: StubOptions) -> None:
+        self._peer = peer
+        self._options = options
+
+    def with_options(
+        self,
+        *,
+        timeout: float | None = None,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+    ) -> Self:
+        """The same stub with other options; what is not given stays as it is.
+
+        Args:
+            timeout: Seconds for each call.
+            key: The request key: the ordering domain of its calls at the other side.
+            metadata: What travels with each call; added to what the stub has.
+
+        Raises:
+            ConfigurationError: An option has a value that cannot be.
+        """
+        options = self._options
+        merged = {**(options.metadata or {}), **(metadata or {})}
+        changed = replace(
+            options,
+            timeout=options.timeout if timeout is None else timeout,
+            key=options.key if key is None else key,
+            metadata=merged or None,
+        )
+        check_options(changed)
+        return type(self)(self._peer, changed)
+
+    def __repr__(self) -> str:
+        return f"<stub of {self._service.name} on {self._peer!r}>"
+
+    def _call_options(self, method: Method) -> CallOptions:
+        """What this call carries: the stub's options, capped and completed by the ambient context."""
+        options = self._options
+        deadline = ambient_deadline.get()
+        timeout = options.timeout if options.timeout is not None else method.timeout
+        if timeout is not None:
+            own = asyncio.get_running_loop().time() + timeout
+            deadline = own if deadline is None or own < deadline else deadline
+        handled = current.get()
+        if handled is None:
+            return CallOptions(deadline, options.key, options.metadata)
+        if handled.deadline is not None and (deadline is None or handled.deadline < deadline):
+            deadline = handled.deadline
+        return CallOptions(deadline, options.key, _with_trace(options.metadata, handled.metadata))
+
+
+def check_options(options: StubOptions) -> None:
+    """Raises ConfigurationError where an option cannot be."""
+    timeout = options.timeout
+    key: object = options.key
+    metadata: dict[object, object] = {**(options.metadata or {})}
+    if timeout is not None and not timeout > 0:
+        raise ConfigurationError(f"timeout={timeout!r}: give a number of seconds above 0")
+    if not isinstance(key, str | int | bytes | None) or isinstance(key, bool):
+        raise ConfigurationError(f"key={key!r}: a request key is a str, an int or bytes")
+    if isinstance(key, int) and not -(2**63) <= key < 2**63:
+        raise ConfigurationError(f"key={key!r}: a number that is a request key has at most 64 bits")
+    for name, value in metadata.items():
+        if not isinstance(name, str) or not isinstance(value, str | bytes):
+            raise ConfigurationError(f"metadata {name!r}: {value!r}: names are str, values str or bytes")
+
+
+def _with_trace(metadata: Metadata | None, handled: Metadata) -> Metadata | None:
+    """Calls made by a handler inherit its trace context, but for what they set themselves."""
+    if not handled:
+        return metadata
+    inherited = {name: handled[name] for name in TRACE_METADATA if name in handled}
+    return {**inherited, **(metadata or {})} if inherited else metadata
+
+
+_classes: dict[Service, type[Stub]] = {}
+
+
+def stub_class(service: Service) -> type[Stub]:
+    """The class of a service's stubs."""
+    found = _classes.get(service)
+    if found is None:
+        methods: dict[str, object] = {"__slots__": (), "_service": service, "__doc__": service.doc or None}
+        for method in service.methods.values():
+            name = method.python_name or method.name
+            methods[name] = _stub_method(method, name)
+        found = type(f"{service.name}Stub", (Stub,), methods)
+        _classes[service] = found
+    return found
+
+
+def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:  # values of any IDL type
+    perform = _perform_oneway if method.cardinality is Cardinality.ONEWAY else _perform_unary
+
+    async def call(self: Stub, *args: Any, **kwargs: Any) -> Any:  # values of any IDL type
+        chain = self._peer.chain
+        if chain is None:
+            return await perform(self._peer, method, self._call_options(method), args, kwargs)
+        options = self._call_options(method)
+        outgoing = Call(method, self._peer, dict(options.metadata or {}), options.key, options.deadline)
+        outgoing.arguments, outgoing.keywords = args, kwargs
+        return await chain(outgoing)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = method.doc or method.signature()
+    call.__signature__ = _signature(method)  # type: ignore[attr-defined]
+    return call
+
+
+def _signature(method: Method) -> inspect.Signature:
+    """The method's own, for help() and completion."""
+    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter("self", positional)]
+    for parameter in method.parameters:
+        name = parameter.name if not keyword.iskeyword(parameter.name) else f"{parameter.name}_"
+        default = ... if parameter.has_default else inspect.Parameter.empty
+        kind = inspect.Parameter.KEYWORD_ONLY if default is ... else positional
+        parameters.append(inspect.Parameter(name, kind, default=default))
+    return inspect.Signature(sorted(parameters, key=lambda parameter: parameter.kind))
+
+
+async def perform_call(call: Call) -> Any:  # a result of any IDL type
+    """The innermost link of a chain of interceptors at the calling side."""
+    perform = _perform_oneway if call.method.cardinality is Cardinality.ONEWAY else _perform_unary
+    options = CallOptions(call.deadline, call.key, call.metadata or None)
+    return await perform(call.peer, call.method, options, call.arguments, call.keywords)
+
+
+async def _perform_unary(
+    peer: Peer,
+    method: Method,
+    options: CallOptions,
+    args: tuple[Any, ...],  # values of any IDL type
+    kwargs: Mapping[str, Any],  # as above
+) -> Any:  # as above
+    channel = peer.channel()
+    codec_name, codec = channel.codec(method)
+    body = codec.encode_args(*args, **kwargs)
+    handled = current.get()
+    if handled is not None:
+        options.parent = handled.parent_on(channel)
+    reply = await channel.call(method, codec_name, body, options)
+    try:
+        return codec.decode_result(reply)
+    except DecodeError as error:
+        error.outcome = Outcome.EXECUTED
+        raise
+
+
+async def _perform_oneway(
+    peer: Peer,
+    method: Method,
+    options: CallOptions,
+    args: tuple[Any, ...],  # values of any IDL type
+    kwargs: Mapping[str, Any],  # as above
+) -> None:
+    channel = peer.channel()
+    codec_name, codec = channel.codec(method)
+    body = codec.encode_args(*args, **kwargs)
+    handled = current.get()
+    if handled is not None:
+        options.parent = handled.parent_on(channel)
+    await channel.send(method, codec_name, body, options)

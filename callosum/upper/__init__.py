@@ -1,0 +1,1 @@
+"""IDL layers: each a file or a folder, none knows another."""
