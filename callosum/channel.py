@@ -8,31 +8,17 @@ IDL and no network. The session implements the first and feeds the second; a for
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from callosum.context import Carrier, Key, Metadata
 from callosum.errors import Code, Detail, Outcome
+from callosum.protocol.messages import Request
 from callosum.service import Body, Method, MethodCodec
 
 if TYPE_CHECKING:
     from callosum.peer import Peer
-
-
-@dataclass(slots=True)
-class CallOptions:
-    """What a call carries besides its body.
-
-    Attributes:
-        deadline: On the loop's clock, or None.
-        parent: The id of the call in whose handler it is made, where that came from the same peer; 0 without.
-    """
-
-    deadline: float | None = None
-    key: Key | None = None
-    metadata: Metadata | None = None
-    parent: int = 0
 
 
 class Channel(ABC):
@@ -43,18 +29,33 @@ class Channel(ABC):
         """The encoding for a method that both sides know: its name as the request carries it, and its callables."""
 
     @abstractmethod
-    async def call(self, method: Method, codec: str, body: Body, options: CallOptions) -> Body:
-        """One request and its reply: the bytes of a result or of a declared exception.
+    async def call(
+        self,
+        method: Method,
+        codec: str,
+        body: Body,
+        deadline: float | None = None,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+        parent: int = 0,
+    ) -> Body:
+        """One request and its reply: the bytes of a result or of a declared exception. Of a oneway nothing comes back:
+        it returns b"" when the request was handed to a connection.
 
         Cancellation: safe. The handler is cancelled; what was not sent never leaves.
+
+        Args:
+            method: What is called.
+            codec: As `codec` gave it.
+            body: The encoded arguments.
+            deadline: On the loop's clock, or None.
+            key: The request key, or None.
+            metadata: What travels with the call.
+            parent: The id of the call in whose handler it is made, where that came over this channel; 0 without.
 
         Raises:
             RpcError, TransportError: With a true ``outcome``.
         """
-
-    @abstractmethod
-    async def send(self, method: Method, codec: str, body: Body, options: CallOptions) -> None:
-        """A oneway request; returns when it was handed to a connection. Cancellation and exceptions as in `call`."""
 
 
 class Inbound(Carrier):
@@ -63,23 +64,15 @@ class Inbound(Carrier):
     Exactly one of `reply`, `fail` and `finish` is called, once. None of them raises or waits.
 
     Attributes:
-        method: Its name on the wire, ``Service/method``.
-        codec: The encoding's name, or "" for the service's first.
-        body: The encoded arguments.
-        deadline: On the loop's clock, or None.
-        nested: Whether it is made in a handler of this side's own call: it takes no concurrency slot.
+        request: The method's name on the wire, the body, the key, the metadata, the deadline on the loop's clock, and
+            ``parent``, which is not 0 where it is made in a handler of this side's own call: it takes no slot then.
+        peer: Who calls.
         worker: Whoever runs it, set by the dispatcher.
     """
 
-    __slots__ = ("body", "codec", "deadline", "key", "metadata", "method", "nested", "peer", "worker")
+    __slots__ = ("peer", "request", "worker")
 
-    method: str
-    codec: str
-    body: Body
-    key: Key | None
-    metadata: Metadata | None
-    deadline: float | None
-    nested: int
+    request: Request
     peer: Peer
     worker: object
 
@@ -122,6 +115,13 @@ class Failure:
     """Seconds."""
 
 
+class Flushable(Protocol):
+    """A carrier that has answers to send."""
+
+    def flush_answers(self) -> None:
+        """Send them now, or soon together with others."""
+
+
 class Dispatcher(Protocol):
     """What takes incoming calls to their handlers."""
 
@@ -134,5 +134,5 @@ class Dispatcher(Protocol):
     def drained(self) -> None:
         """A run of `submit` is over: handlers may start."""
 
-    def touched(self, flush: Callable[[], None]) -> None:
-        """A call was answered: ``flush`` sends it, and is called once for all that is answered in a row."""
+    def touched(self, carrier: Flushable) -> None:
+        """A call was answered: the carrier sends it, once for all that is answered in a row."""

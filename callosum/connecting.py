@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Final
 
-from callosum.channel import Channel
 from callosum.errors import (
     AuthenticationError,
     CallosumError,
@@ -87,6 +86,7 @@ class _Line:
         self._passed_on: tuple[Connection, NotResumed] | None = None
         self.retired = asyncio.Event()
         self.session = endpoint.new_session(self.on_life)
+        endpoint.session = self.session
 
     # --- dialling -----------------------------------------------------------------------------------------------------
 
@@ -194,26 +194,11 @@ class _Line:
             return
         self._gives_up = Resumption(session.core.session, session.core.token) if session.core.token else None
         self.session = self._endpoint.new_session(self.on_life)
+        self._endpoint.session = self.session
         self.session.adopt(event.unsent, session)
         passed_on, self._passed_on = self._passed_on, None
         if passed_on is not None:
             self.session.welcomed(*passed_on)
-
-
-class _Route:
-    """A connector's peer is whatever session is the newest."""
-
-    __slots__ = ("_endpoint",)
-
-    def __init__(self, endpoint: ConnectEndpoint) -> None:
-        self._endpoint = endpoint
-
-    def session(self) -> Session:
-        return self._endpoint.session
-
-    def channel(self) -> Channel:
-        self._endpoint.guard.check()
-        return self._endpoint.session
 
 
 class ConnectEndpoint:
@@ -221,9 +206,12 @@ class ConnectEndpoint:
 
     Attributes:
         counters: What was counted: connections, sessions, calls, refusals by reason.
+        peer: The engine's: what entering gives.
+        session: The engine's: the session that new calls take.
     """
 
     peer: Peer
+    session: Session
 
     def __init__(
         self,
@@ -244,7 +232,7 @@ class ConnectEndpoint:
         self.connectors: dict[str, Connector] = {
             a: lower_layer(a).connector(a, settings.auth) for a in settings.addresses
         }
-        self.guard = ProcessGuard()
+        self._guard = ProcessGuard()
         self._lines: list[_Line] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_error: Exception | None = None
@@ -254,12 +242,12 @@ class ConnectEndpoint:
     # --- life ---------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Peer:
-        self.guard.check()
+        self._guard.check()
         if self._lines:
             raise ConfigurationError("this connect() was entered before; call connect() again for another peer")
         self._dispatcher.workers.open()
         self._first = asyncio.get_running_loop().create_future()
-        self.peer = Peer(_Route(self), self._settings.timeout, self._settings.chain())
+        self.peer = Peer(self, self._settings.timeout, self._settings.chain())
         self._start_line()
         try:
             if self._connect_timeout is not None:
@@ -315,11 +303,6 @@ class ConnectEndpoint:
         return self._closing.is_set()
 
     # --- what lines call ----------------------------------------------------------------------------------------------
-
-    @property
-    def session(self) -> Session:
-        """The session that new calls take."""
-        return self._lines[-1].session
 
     def new_session(self, owner: Callable[[Session, Event], None]) -> Session:
         """A session that has no connection yet; calls can wait in it."""

@@ -9,9 +9,8 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Set
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
-from callosum.channel import Channel
 from callosum.errors import ProtocolError
 from callosum.layers import lower_layer
 from callosum.lower.base import Connection, Frames, Listener
@@ -70,21 +69,10 @@ class _Greeting:
         self.connection.close(CLOSE_LINGER)
 
 
-class _Route:
+class _Route(NamedTuple):
     """A listener's peer is one session."""
 
-    __slots__ = ("_guard", "_session")
-
-    def __init__(self, session: Session, guard: ProcessGuard) -> None:
-        self._session = session
-        self._guard = guard
-
-    def session(self) -> Session:
-        return self._session
-
-    def channel(self) -> Channel:
-        self._guard.check()
-        return self._session
+    session: Session
 
 
 class PeersView(Set[Peer]):
@@ -304,7 +292,7 @@ class ListenEndpoint:
         buffer = resend_budget.open_buffer(lambda: end_slow_soon(loop, session))
         core = SessionCore(Role.LISTENER, self._terms, buffer)
         session = Session(core, self._dispatcher, self._on_life, self._counts)
-        session.peer = Peer(_Route(session, self._guard), self._settings.timeout, self._chain)
+        session.peer = Peer(_Route(session), self._settings.timeout, self._chain)
         self._sessions[ident] = session
         session.accept(greeting.connection, hello, welcome)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
-from callosum.channel import Channel
 from callosum.context import Key, Metadata
 from callosum.errors import ConnectionLost, Outcome
 from callosum.interceptors import Next
@@ -47,11 +46,10 @@ _STATES: Mapping[SessionState, PeerState] = {
 class Route(Protocol):
     """Which session a peer's calls take: one for ever, or the newest of a connector."""
 
+    @property
     def session(self) -> Session:
         """The session for a call that is made now."""
-
-    def channel(self) -> Channel:
-        """The channel for a call that is made now. Raises ConfigurationError in a forked child."""
+        ...
 
 
 class Peer:
@@ -62,16 +60,16 @@ class Peer:
 
     Attributes:
         chain: The engine's: the interceptors around each outgoing call, or None.
+        route: The engine's: the way that calls take.
     """
 
-    __slots__ = ("__weakref__", "_closed", "_route", "_timeout", "chain", "channel")
+    __slots__ = ("__weakref__", "_closed", "_timeout", "chain", "route")
 
     def __init__(self, route: Route, timeout: float | None, chain: Next | None) -> None:
-        self._route = route
         self._timeout = timeout
         self._closed = asyncio.Event()
         self.chain = chain
-        self.channel: Callable[[], Channel] = route.channel
+        self.route = route
 
     def stub(
         self,
@@ -99,7 +97,7 @@ class Peer:
     @property
     def info(self) -> Info:
         """What the other side's ``connect(info=...)`` gave; empty at the connector."""
-        session = self._route.session()
+        session = self.route.session
         hello = session.core.hello
         return {} if hello is None or session.core.role is Role.CONNECTOR else hello.info
 
@@ -111,18 +109,18 @@ class Peer:
     @property
     def address(self) -> str:
         """Where the other side is, for people; "" while there is no connection."""
-        connection = self._route.session().connection
+        connection = self.route.session.connection
         return "" if connection is None else connection.peer_address
 
     @property
     def services(self) -> tuple[Offered, ...]:
         """What the other side serves: names, fingerprints and encodings."""
-        return tuple(self._route.session().services.values())
+        return tuple(self.route.session.services.values())
 
     @property
     def state(self) -> PeerState:
         """How the other side is reached now."""
-        return PeerState.CLOSED if self._closed.is_set() else _STATES[self._route.session().core.state]
+        return PeerState.CLOSED if self._closed.is_set() else _STATES[self.route.session.core.state]
 
     async def wait_closed(self) -> None:
         """Wait until the peer is closed for good. Cancellation: safe."""
@@ -136,7 +134,7 @@ class Peer:
         Raises:
             ConnectionLost: The session ended before; what is missing is UNKNOWN.
         """
-        session = self._route.session()
+        session = self.route.session
         target = session.core.last_number
         if not await session.wait_for(lambda: session.core.acknowledged >= target):
             raise ConnectionLost("the session ended before all was acknowledged", outcome=Outcome.UNKNOWN)

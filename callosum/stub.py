@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import keyword
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from callosum.channel import CallOptions
 from callosum.context import TRACE_METADATA, Call, Key, Metadata, ambient_deadline, current
 from callosum.errors import ConfigurationError, DecodeError, Outcome
 from callosum.service import Cardinality, Method, Service
@@ -73,27 +72,12 @@ class Stub:
     def __repr__(self) -> str:
         return f"<stub of {self._service.name} on {self._peer!r}>"
 
-    def _call_options(self, method: Method) -> CallOptions:
-        """What this call carries: the stub's options, capped and completed by the ambient context."""
-        options = self._options
-        deadline = ambient_deadline.get()
-        timeout = options.timeout if options.timeout is not None else method.timeout
-        if timeout is not None:
-            own = asyncio.get_running_loop().time() + timeout
-            deadline = own if deadline is None or own < deadline else deadline
-        handled = current.get()
-        if handled is None:
-            return CallOptions(deadline, options.key, options.metadata)
-        if handled.deadline is not None and (deadline is None or handled.deadline < deadline):
-            deadline = handled.deadline
-        return CallOptions(deadline, options.key, _with_trace(options.metadata, handled.metadata))
-
 
 def check_options(options: StubOptions) -> None:
     """Raises ConfigurationError where an option cannot be."""
     timeout = options.timeout
     key: object = options.key
-    metadata: dict[object, object] = {**(options.metadata or {})}
+    metadata = cast("dict[object, object]", options.metadata or {})
     if timeout is not None and not timeout > 0:
         raise ConfigurationError(f"timeout={timeout!r}: give a number of seconds above 0")
     if not isinstance(key, str | int | bytes | None) or isinstance(key, bool):
@@ -130,21 +114,67 @@ def stub_class(service: Service) -> type[Stub]:
 
 
 def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:  # values of any IDL type
-    perform = _perform_oneway if method.cardinality is Cardinality.ONEWAY else _perform_unary
+    is_oneway = method.cardinality is Cardinality.ONEWAY
 
     async def call(self: Stub, *args: Any, **kwargs: Any) -> Any:  # values of any IDL type
-        chain = self._peer.chain
-        if chain is None:
-            return await perform(self._peer, method, self._call_options(method), args, kwargs)
-        options = self._call_options(method)
-        outgoing = Call(method, self._peer, dict(options.metadata or {}), options.key, options.deadline)
-        outgoing.arguments, outgoing.keywords = args, kwargs
-        return await chain(outgoing)
+        peer, options = self._peer, self._options
+        handled = current.get()
+        deadline = _deadline(options.timeout, method, handled)
+        metadata = options.metadata
+        if handled is not None and handled.metadata:
+            metadata = _with_trace(metadata, handled.metadata)
+        if peer.chain is not None:
+            outgoing = Call(method, peer, dict(metadata or {}), options.key, deadline)
+            outgoing.arguments, outgoing.keywords = args, kwargs
+            return await peer.chain(outgoing)
+        channel = peer.route.session
+        codec_name, codec = channel.codec(method)
+        body = codec.encode_args(*args, **kwargs)
+        parent = 0 if handled is None else handled.parent_on(channel)
+        reply = await channel.call(method, codec_name, body, deadline, options.key, metadata, parent)
+        if is_oneway:
+            return None
+        try:
+            return codec.decode_result(reply)
+        except DecodeError as error:
+            error.outcome = Outcome.EXECUTED
+            raise
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = method.doc or method.signature()
     call.__signature__ = _signature(method)  # type: ignore[attr-defined]
     return call
+
+
+def _deadline(timeout: float | None, method: Method, handled: Call | None) -> float | None:
+    """The earliest of the stub's own, the IDL's, the ambient one and that of the call whose handler is running."""
+    deadline = ambient_deadline.get()
+    if handled is not None and handled.deadline is not None and (deadline is None or handled.deadline < deadline):
+        deadline = handled.deadline
+    if timeout is None:
+        timeout = method.timeout
+        if timeout is None:
+            return deadline
+    own = asyncio.get_running_loop().time() + timeout
+    return own if deadline is None or own < deadline else deadline
+
+
+async def perform_call(call: Call) -> Any:  # a result of any IDL type
+    """The innermost link of a chain of interceptors at the calling side."""
+    method = call.method
+    channel = call.peer.route.session
+    codec_name, codec = channel.codec(method)
+    body = codec.encode_args(*call.arguments, **call.keywords)
+    handled = current.get()
+    parent = 0 if handled is None else handled.parent_on(channel)
+    reply = await channel.call(method, codec_name, body, call.deadline, call.key, call.metadata or None, parent)
+    if method.cardinality is Cardinality.ONEWAY:
+        return None
+    try:
+        return codec.decode_result(reply)
+    except DecodeError as error:
+        error.outcome = Outcome.EXECUTED
+        raise
 
 
 def _signature(method: Method) -> inspect.Signature:
@@ -157,47 +187,3 @@ def _signature(method: Method) -> inspect.Signature:
         kind = inspect.Parameter.KEYWORD_ONLY if default is ... else positional
         parameters.append(inspect.Parameter(name, kind, default=default))
     return inspect.Signature(sorted(parameters, key=lambda parameter: parameter.kind))
-
-
-async def perform_call(call: Call) -> Any:  # a result of any IDL type
-    """The innermost link of a chain of interceptors at the calling side."""
-    perform = _perform_oneway if call.method.cardinality is Cardinality.ONEWAY else _perform_unary
-    options = CallOptions(call.deadline, call.key, call.metadata or None)
-    return await perform(call.peer, call.method, options, call.arguments, call.keywords)
-
-
-async def _perform_unary(
-    peer: Peer,
-    method: Method,
-    options: CallOptions,
-    args: tuple[Any, ...],  # values of any IDL type
-    kwargs: Mapping[str, Any],  # as above
-) -> Any:  # as above
-    channel = peer.channel()
-    codec_name, codec = channel.codec(method)
-    body = codec.encode_args(*args, **kwargs)
-    handled = current.get()
-    if handled is not None:
-        options.parent = handled.parent_on(channel)
-    reply = await channel.call(method, codec_name, body, options)
-    try:
-        return codec.decode_result(reply)
-    except DecodeError as error:
-        error.outcome = Outcome.EXECUTED
-        raise
-
-
-async def _perform_oneway(
-    peer: Peer,
-    method: Method,
-    options: CallOptions,
-    args: tuple[Any, ...],  # values of any IDL type
-    kwargs: Mapping[str, Any],  # as above
-) -> None:
-    channel = peer.channel()
-    codec_name, codec = channel.codec(method)
-    body = codec.encode_args(*args, **kwargs)
-    handled = current.get()
-    if handled is not None:
-        options.parent = handled.parent_on(channel)
-    await channel.send(method, codec_name, body, options)

@@ -33,28 +33,22 @@ class _Unfinished:
 class Assembly:
     """The unfinished bodies of one session."""
 
-    __slots__ = ("_body_limit", "_total_limit", "_unfinished", "size")
+    __slots__ = ("_body_limit", "_total_limit", "size", "unfinished")
 
     def __init__(self, body_limit: int, total_limit: int) -> None:
         self._body_limit = body_limit
         self._total_limit = total_limit
-        self._unfinished: dict[BodyKey, _Unfinished] = {}
+        self.unfinished: dict[BodyKey, _Unfinished] = {}
         self.size = 0
         """Bytes of all unfinished bodies."""
 
-    def __contains__(self, key: BodyKey) -> bool:
-        return key in self._unfinished
-
-    def __len__(self) -> int:
-        return len(self._unfinished)
-
     def begin(self, key: BodyKey, message: Request | Reply) -> None:
         """The first fragment of a body is about to be added."""
-        self._unfinished[key] = _Unfinished(message)
+        self.unfinished[key] = _Unfinished(message)
 
     def add(self, key: BodyKey, part: Body) -> Refusal | None:
         """One more fragment; where it is too much, the body is given up."""
-        unfinished = self._unfinished[key]
+        unfinished = self.unfinished[key]
         refusal = None
         if unfinished.size + len(part) > self._body_limit:
             refusal = Refusal.TOO_LARGE
@@ -70,18 +64,18 @@ class Assembly:
 
     def finish(self, key: BodyKey) -> Request | Reply:
         """The message, whole."""
-        unfinished = self._unfinished.pop(key)
+        unfinished = self.unfinished.pop(key)
         self.size -= unfinished.size
         unfinished.message.body = b"".join(unfinished.parts)
         return unfinished.message
 
     def drop(self, key: BodyKey) -> None:
         """Give a body up, if there is one."""
-        unfinished = self._unfinished.pop(key, None)
+        unfinished = self.unfinished.pop(key, None)
         if unfinished is not None:
             self.size -= unfinished.size
 
     def clear(self) -> None:
         """Give all up."""
-        self._unfinished.clear()
+        self.unfinished.clear()
         self.size = 0

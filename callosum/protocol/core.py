@@ -106,6 +106,8 @@ class SessionCore:
         """Set to AHEAD while ``on_connect`` runs."""
         self.skipped = 0
         """Records of unknown extensions that were skipped."""
+        self.body_bytes = terms.limits.body_bytes
+        """The largest body that the other side takes; our own limit while that is not known."""
         self.lag_ms = 0
         """How late the other side's event loop runs, by its own account."""
         limits = terms.limits
@@ -195,17 +197,13 @@ class SessionCore:
 
     def _agree(self, welcome: Welcome, window_calls: int, window_bytes: int) -> None:
         self._agreement = agree(welcome, window_calls, window_bytes)
+        self.body_bytes = self._agreement.body_bytes
         self._outbox.window.take_back(window_calls, window_bytes)
 
     @property
     def _agreed(self) -> Agreement:
         assert self._agreement is not None, "the session has been open"
         return self._agreement
-
-    @property
-    def body_bytes(self) -> int:
-        """The largest body that the other side takes; our own limit while that is not known."""
-        return self.terms.limits.body_bytes if self._agreement is None else self._agreement.body_bytes
 
     @property
     def grace(self) -> float:
@@ -276,9 +274,10 @@ class SessionCore:
             return None
         if self._resending:
             return self._resend_next(now)
-        departure = self._outbox.compose(self._gate(), now)
-        if departure is not None:
-            return self._depart(departure, now)
+        if not self._outbox.is_empty:
+            departure = self._outbox.compose(self._gate(), now)
+            if departure is not None:
+                return self._depart(departure, now)
         due = self._receipt.due_at(*self._ack_policy)
         if due is not None and due <= now:
             return _Offered(wire.encode([], self._resend.next, self._receipt.acknowledged(), _clock_ms(now)))
@@ -335,6 +334,11 @@ class SessionCore:
     def is_congested(self) -> bool:
         """Whether the other side takes replies so slowly that no further handler should start for it."""
         return self._outbox.is_congested
+
+    @property
+    def reply_bytes(self) -> int:
+        """Bytes of replies that have not left."""
+        return self._outbox.reply_bytes
 
     @property
     def unacknowledged(self) -> int:
@@ -443,7 +447,6 @@ class SessionCore:
                 self.outgoing.expire(call, self.state is SessionState.OPEN, events)
             else:
                 self.incoming.expire(call, events)
-        self._deadlines.compact(self.in_flight)
 
     def _check_liveness(self, liveness: Liveness, now: float, events: list[Event]) -> bool:
         verdict = liveness.on_timer(now)

@@ -63,14 +63,10 @@ class ReceiveWindow:
         """A further fragment of a call arrives."""
         self._size -= size
 
-    def owe(self, calls: int, size: int) -> None:
-        """We are done with so many calls and bytes of bodies: their window is owed to the other side."""
+    def owe(self, calls: int, size: int) -> bool:
+        """We are done with so many calls and bytes of bodies; whether enough is owed for a CREDIT."""
         self._owed_calls += calls
         self._owed_size += size
-
-    @property
-    def is_due(self) -> bool:
-        """Whether enough is owed for a CREDIT."""
         return self._owed_calls >= self._return_calls or self._owed_size >= self._return_size
 
     def take_owed(self) -> tuple[int, int]:

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
+from typing import Final
 
 from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall, OutgoingState
 
 Call = OutgoingCall | IncomingCall
+COMPACT_FROM: Final = 1024
+"""Entries from which the heap is looked through for calls that have ended."""
 
 
 class Deadlines:
     """The calls whose time runs, by the instant at which it runs out."""
 
-    __slots__ = ("_count", "_heap")
+    __slots__ = ("_compact_at", "_count", "_heap")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Call]] = []
         self._count = 0
+        self._compact_at = COMPACT_FROM
 
     def add(self, instant: float, call: Call) -> None:
         """Watch a call."""
         self._count += 1
         heapq.heappush(self._heap, (instant, self._count, call))
+        if len(self._heap) >= self._compact_at:
+            self._compact()
+
+    def _compact(self) -> None:
+        """Let go of calls that ended long before their time; the cost is spread over as many calls as are left."""
+        self._heap = [entry for entry in self._heap if not _is_over(entry[2])]
+        heapq.heapify(self._heap)
+        self._compact_at = max(COMPACT_FROM, 2 * len(self._heap))
 
     def first(self) -> float | None:
         """The earliest instant of a call that has not ended."""
@@ -38,12 +50,6 @@ class Deadlines:
             call = heapq.heappop(heap)[2]
             if not _is_over(call):
                 yield call
-
-    def compact(self, unfinished: int) -> None:
-        """Let go of calls that ended long before their time, once they are most of the heap."""
-        if len(self._heap) > 64 + 4 * unfinished:
-            self._heap = [entry for entry in self._heap if not _is_over(entry[2])]
-            heapq.heapify(self._heap)
 
     def clear(self) -> None:
         """Watch nothing any more."""

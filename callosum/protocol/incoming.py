@@ -8,7 +8,7 @@ when its handler has ended, not before.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Final, cast
 
 from callosum.errors import Code, Detail, Outcome, ProtocolError
 from callosum.protocol.assembly import Assembly
@@ -31,6 +31,12 @@ from callosum.protocol.messages import (
 )
 from callosum.protocol.outbox import Outbox
 
+# module constants: an attribute of an enum costs more, and these are looked at for each call
+_PENDING: Final = IncomingState.PENDING
+_STARTED: Final = INCOMING[_PENDING][IncomingEvent.START]
+_ABANDONED: Final = IncomingState.ABANDONED
+_ENDED: Final = IncomingState.ENDED
+_END: Final = IncomingEvent.END
 Refusal = tuple[Code, str]
 MAX_SKIPPING = 1024
 """Refused bodies whose rest may still be arriving."""
@@ -62,11 +68,12 @@ class IncomingCalls:
 
     def arrive(self, request: Request, delay_ms: int, now: float, events: list[Event]) -> None:
         """A whole request."""
-        refusal = self._admit(request, len(request.body), delay_ms, now)
+        size = len(request.body)
+        refusal = self._admit(request, size, delay_ms, now)
         if refusal is not None:
-            self._refuse(request, len(request.body), refusal, events)
+            self._refuse(request, size, refusal, events)
             return
-        call = IncomingCall(request, IncomingState.PENDING, len(request.body))
+        call = IncomingCall(request, _PENDING, size)
         self.calls[request.id] = call
         if request.deadline is not None:
             self._deadlines.add(request.deadline, call)
@@ -176,15 +183,15 @@ class IncomingCalls:
 
     def start(self, call: IncomingCall) -> bool:
         """The handler is about to run; False where it must not."""
-        if call.state is not IncomingState.PENDING:
+        if call.state is not _PENDING:
             return False
-        call.state = IncomingState.RUNNING
+        call.state = _STARTED
         return True
 
     def reply(self, call: IncomingCall, body: Body, metadata: Metadata | None) -> None:
         """Answer with a result or a declared exception, and end the call."""
         request = call.request
-        if call.state is not IncomingState.ABANDONED and not request.flags & ONEWAY:
+        if call.state is not _ABANDONED and not request.flags & ONEWAY:
             self._outbox.add_reply(Reply(request.id, body, metadata))
         self.finish(call)
 
@@ -196,10 +203,15 @@ class IncomingCalls:
 
     def finish(self, call: IncomingCall) -> None:
         """The handler of a call has ended, or never ran: its window goes back."""
-        if call.state is IncomingState.ENDED:
+        if call.state is _ENDED:
             return
-        self._end(call)
-        self._return_window(call)
+        call.state = INCOMING[call.state][_END]
+        request = call.request
+        self.calls.pop(request.id, None)
+        if call.waiting:
+            self.release(call)
+        if not request.parent:
+            self._owe(1, call.size)
 
     def expire(self, call: IncomingCall, events: list[Event]) -> None:
         """The deadline of a call has passed."""
@@ -238,10 +250,8 @@ class IncomingCalls:
             self._owe(1, call.size)
 
     def _owe(self, calls: int, size: int) -> None:
-        window = self._window
-        window.owe(calls, size)
-        if window.is_due:
-            self._outbox.add_control(Credit(*window.take_owed()))
+        if self._window.owe(calls, size):
+            self._outbox.add_control(Credit(*self._window.take_owed()))
 
 
 def _keep(_call: IncomingCall) -> None:

@@ -11,6 +11,7 @@ import enum
 import math
 from collections import deque
 from collections.abc import Iterator
+from typing import Final
 
 from callosum.protocol import wire
 from callosum.protocol.calls import OUTGOING, OutgoingCall, OutgoingEvent, OutgoingState
@@ -29,6 +30,9 @@ from callosum.protocol.messages import (
     Type,
 )
 from callosum.protocol.positions import ResendBuffer
+
+_QUEUED: Final = OutgoingState.QUEUED
+_NUMBERED: Final = OUTGOING[_QUEUED][OutgoingEvent.NUMBER]
 
 
 class Gate(enum.Enum):
@@ -197,68 +201,72 @@ class Outbox:
         while queue:
             message = queue[0]
             header, body = wire.header_and_body(message)
-            if not writer.fits(header, body):
+            size = writer.put(header, body)
+            if not size:
                 return
-            writer.add(header, body)
             queue.popleft()
             if type(message) not in UNNUMBERED:
                 departure.messages.append(message)
-                departure.size += wire.RECORD_SIZE + len(header)
+                departure.size += size
 
     def _take_replies(self, departure: Departure) -> None:
         writer, queue, messages = departure.writer, self._replies, departure.messages
         while queue:
             reply = queue[0]
-            header, body = wire.header_and_body(reply)
-            if not writer.fits(header, body):
+            if type(reply) is Reply:
+                header, body = wire.reply_header(reply), reply.body
+            else:
+                header, body = wire.header_and_body(reply)
+            size = writer.put(header, body)
+            if not size:
                 return
-            writer.add(header, body)
             queue.popleft()
             messages.append(reply)
-            departure.size += wire.RECORD_SIZE + len(header) + len(body)
+            departure.size += size
             self.reply_bytes -= len(body)
 
     def _take_requests(self, departure: Departure, queue: deque[OutgoingCall], now: float) -> None:
-        writer, messages, window = departure.writer, departure.messages, self.window
+        writer, messages, window, behind = departure.writer, departure.messages, self.window, self._behind
+        number, before = self._resend.next + len(messages), writer.size
         while queue:
             call = queue[0]
             request = call.request
-            if call.state is not OutgoingState.QUEUED or self._is_diverted(call):
+            body = request.body
+            if call.state is not _QUEUED or len(body) > INLINE_BODY or (behind and request.key in behind):
                 queue.popleft()
+                self._divert(call)
                 continue
             if not request.parent and not window.is_open:
-                return
+                break
             request.id = self._next_id
             if request.deadline is not None:
                 set_timeout(request, now)
-            header, body = wire.header_and_body(request)
-            if not writer.fits(header, body):
+            if not writer.put(wire.request_header(request), body):
                 request.id = 0
-                return
-            writer.add(header, body)
+                break
             queue.popleft()
             if not request.parent:
                 window.begin_call(len(body))
             self._number(call, departure)
-            call.first = call.last = self._resend.next + len(messages)
+            call.first = call.last = number
+            number += 1
             messages.append(request)
-            departure.size += wire.RECORD_SIZE + len(header) + len(body)
+        departure.size += writer.size - before
 
-    def _is_diverted(self, call: OutgoingCall) -> bool:
+    def _divert(self, call: OutgoingCall) -> None:
         """A large body goes to the ring of these, and what has the same key waits until it has begun."""
+        if call.state is not _QUEUED:
+            return
         key = call.request.key
         if key is not None and key in self._behind:
             self._behind[key].append(call)
-            return True
-        if len(call.request.body) <= INLINE_BODY:
-            return False
+            return
         self._bulk.append(call)
         if key is not None:
             self._behind[key] = deque()
-        return True
 
     def _number(self, call: OutgoingCall, departure: Departure) -> None:
-        call.state = OUTGOING[call.state][OutgoingEvent.NUMBER]
+        call.state = _NUMBERED
         self._next_id += 2
         if call.request.flags & ONEWAY:
             departure.oneways.append(call)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 from callosum.errors import (
     ConnectionLost,
@@ -34,6 +34,8 @@ from callosum.protocol.events import Event
 from callosum.protocol.limits import Limits
 from callosum.protocol.messages import Cancel, CancelReason, Error, Fragment, Reply, Type
 from callosum.protocol.outbox import Outbox
+
+_END: Final = OutgoingEvent.END
 
 
 class OutgoingCalls:
@@ -132,9 +134,9 @@ class OutgoingCalls:
     def on_reply(self, reply: Reply, events: list[Event]) -> None:
         """The outcome of a call, or the last fragment of it."""
         call = self._outbox.outgoing.get(reply.id)
-        if self._assembly:
+        if self._assembly.unfinished:
             key = (int(Type.REPLY), reply.id)
-            if key in self._assembly:
+            if key in self._assembly.unfinished:
                 if self._add_fragment(key, reply.body, call, events):
                     self._settle(call, cast(Reply, self._assembly.finish(key)), events)
                 return
@@ -153,7 +155,7 @@ class OutgoingCalls:
         if call is None:
             self._assembly.drop(key)
             return
-        if key not in self._assembly:
+        if key not in self._assembly.unfinished:
             self._assembly.begin(key, cast(Reply, fragment.message))
         self._add_fragment(key, fragment.body, call, events)
 
@@ -224,7 +226,7 @@ class OutgoingCalls:
         return [call for parent in self._incoming.values() for call in parent.waiting or ()]
 
     def _end(self, call: OutgoingCall) -> None:
-        call.state = OUTGOING[call.state][OutgoingEvent.END]
+        call.state = OUTGOING[call.state][_END]
         request = call.request
         self._outbox.outgoing.pop(request.id, None)
         if request.parent:

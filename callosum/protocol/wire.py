@@ -57,6 +57,15 @@ _IN_FRAME: Final = 1
 _MORE: Final = 2
 _MAX_INT: Final = 2**63 - 1
 
+pack_record: Final = _RECORD.pack
+"""length, header length, flags, 0"""
+_unpack_record: Final = _RECORD.unpack_from
+# module constants: an attribute of another module costs more, and these are looked at for each record
+_MAX_RECORDS: Final = limits.MAX_RECORDS
+_MAX_FRAME_0: Final = limits.MAX_FRAME_0
+_MAX_HEADER: Final = limits.MAX_HEADER
+_REQUEST: Final = int(Type.REQUEST)
+_REPLY: Final = int(Type.REPLY)
 _pack: Final[Callable[[object], bytes]] = msgpack.Packer(autoreset=True).pack
 _unpack: Final[Callable[..., object]] = msgpack.unpackb
 
@@ -83,41 +92,42 @@ class Batch:
 class BatchWriter:
     """Collects records until a bound of the format is reached."""
 
-    __slots__ = ("_frames", "_parts", "records", "size")
+    __slots__ = ("_frames", "parts", "records", "size")
 
     def __init__(self) -> None:
-        self._parts: list[Body] = [b""]
+        self.parts: list[Body] = [b""]
         self._frames: list[Frame] = [b""]
         self.records = 0
         self.size = HEAD_SIZE
 
-    def fits(self, header: bytes, body: Body) -> bool:
-        """Whether one more record keeps the batch within its bounds."""
-        inline = len(body)
-        if inline > limits.INLINE_BODY:
-            inline = 0
-        return (
-            self.records < limits.MAX_RECORDS
-            and self.size + RECORD_SIZE + len(header) + inline <= limits.MAX_FRAME_0
-            and len(self._frames) < limits.MAX_FRAMES
-        )
+    def put(self, header: bytes, body: Body) -> int:
+        """Append a record whose body lies in frame 0, and return its size; 0 where the batch is full without it."""
+        header_length = len(header)
+        length = header_length + len(body)
+        size = RECORD_SIZE + length
+        if self.records >= _MAX_RECORDS or self.size + size > _MAX_FRAME_0:
+            return 0
+        self.parts += (pack_record(length, header_length, 0, 0), header, body)
+        self.records += 1
+        self.size += size
+        return size
 
     def add(self, header: bytes, body: Body = b"", flags: int = 0) -> None:
-        """Append one record."""
+        """Append one record, which must fit."""
         length = len(header) + len(body)
         if len(body) > limits.INLINE_BODY:
-            self._parts += (_RECORD.pack(len(header), len(header), flags | _IN_FRAME, 0), header)
+            self.parts += (_RECORD.pack(len(header), len(header), flags | _IN_FRAME, 0), header)
             self._frames.append(body)
             length = len(header)
         else:
-            self._parts += (_RECORD.pack(length, len(header), flags, 0), header, body)
+            self.parts += (_RECORD.pack(length, len(header), flags, 0), header, body)
         self.records += 1
         self.size += RECORD_SIZE + length
 
     def finish(self, seq: int, ack: int, sent_ms: int) -> list[Frame]:
         """The frames of the batch."""
-        self._parts[0] = _HEAD.pack(VERSION, 0, self.records, sent_ms, seq, ack)
-        self._frames[0] = b"".join(self._parts)
+        self.parts[0] = _HEAD.pack(VERSION, 0, self.records, sent_ms, seq, ack)
+        self._frames[0] = b"".join(self.parts)
         return self._frames
 
 
@@ -126,10 +136,10 @@ def header_and_body(message: Message) -> tuple[bytes, Body]:
     kind = type(message)
     if kind is Reply:
         reply = cast(Reply, message)
-        return _reply_header(reply), reply.body
+        return reply_header(reply), reply.body
     if kind is Request:
         request = cast(Request, message)
-        return _request_header(request), request.body
+        return request_header(request), request.body
     return _ENCODERS[kind](message)
 
 
@@ -162,23 +172,26 @@ def fragment_flags(message: Message) -> int:
     return _MORE if isinstance(message, Fragment) and message.more else 0
 
 
-def _request_header(r: Request) -> bytes:
-    fields: list[object] = [5, r.id, r.method, r.timeout_ms, r.flags]
-    if r.key is not None or r.metadata or r.parent or r.codec:
-        options: dict[str, object] = {}
-        if r.key is not None:
-            options["key"] = r.key
-        if r.metadata:
-            options["metadata"] = r.metadata
-        if r.parent:
-            options["parent"] = r.parent
-        if r.codec:
-            options["codec"] = r.codec
-        fields.append(options)
+def request_header(r: Request) -> bytes:
+    """The header of a REQUEST."""
+    if r.key is None and not r.metadata and not r.parent and not r.codec:
+        return _pack((_REQUEST, r.id, r.method, r.timeout_ms, r.flags))
+    fields: list[object] = [_REQUEST, r.id, r.method, r.timeout_ms, r.flags]
+    options: dict[str, object] = {}
+    if r.key is not None:
+        options["key"] = r.key
+    if r.metadata:
+        options["metadata"] = r.metadata
+    if r.parent:
+        options["parent"] = r.parent
+    if r.codec:
+        options["codec"] = r.codec
+    fields.append(options)
     return _pack(fields)
 
 
-def _reply_header(r: Reply) -> bytes:
+def reply_header(r: Reply) -> bytes:
+    """The header of a REPLY."""
     if r.metadata:
         return _pack((8, r.id, {"metadata": r.metadata}))
     return _pack((8, r.id))
@@ -273,17 +286,32 @@ def decode(frames: Sequence[Frame]) -> Batch:
 
 
 def _decode_records(batch: Batch, head: bytes, frames: Sequence[Frame], records: int) -> None:
-    offset, size, frame, extra = HEAD_SIZE, len(head), 1, 0
-    messages = batch.messages
+    offset, size, frame, extra, unnumbered = HEAD_SIZE, len(head), 1, 0, 0
+    append = batch.messages.append
     for _ in range(records):
-        if offset + RECORD_SIZE > size:
-            raise ProtocolError("a record is cut off")
-        length, header_length, flags, zero = _RECORD.unpack_from(head, offset)
         start = offset + RECORD_SIZE
-        offset = start + length
-        if offset > size or header_length > length or header_length > limits.MAX_HEADER or zero or flags > 3:
+        if start > size:
+            raise ProtocolError("a record is cut off")
+        length, header_length, flags, zero = _unpack_record(head, offset)
+        offset, body_start = start + length, start + header_length
+        if offset > size or body_start > offset or header_length > _MAX_HEADER or zero or flags > 3:
             raise ProtocolError(f"a record of {length} bytes, header {header_length}, flags {flags} is not valid")
-        body_start = start + header_length
+        try:
+            header = _unpack(head[start:body_start], max_ext_len=0)
+        except Exception as error:
+            raise ProtocolError(f"a header is not valid msgpack: {error}") from None
+        if not flags and type(header) is list:
+            # the two messages of every call first; what is not exactly of their shape goes the long way
+            if len(header) == 2:
+                kind, ident = header
+                if kind == _REPLY and type(ident) is int and 0 <= ident <= _MAX_INT:
+                    append(Reply(ident, head[body_start:offset]))
+                    continue
+            elif len(header) == 5 and header[0] == _REQUEST:
+                _, ident, method, timeout_ms, request_flags = header
+                if _is_plain_request(ident, method, timeout_ms, request_flags):
+                    append(Request(ident, method, timeout_ms, request_flags, head[body_start:offset]))
+                    continue
         body: Body
         if flags & _IN_FRAME:
             if frame >= len(frames) or length != header_length:
@@ -293,31 +321,30 @@ def _decode_records(batch: Batch, head: bytes, frames: Sequence[Frame], records:
             extra += len(body)
         else:
             body = head[body_start:offset]
-        message = _decode_record(head[start:body_start], body, flags & _MORE)
-        messages.append(message)
-        if type(message) not in UNNUMBERED:
-            batch.numbered += 1
+        message = _decode_message(header, body, flags & _MORE)
+        append(message)
+        if type(message) in UNNUMBERED:
+            unnumbered += 1
+    batch.numbered = records - unnumbered
     if offset != size or frame != len(frames):
         raise ProtocolError(f"{size - offset} bytes and {len(frames) - frame} frames belong to no record")
     batch.size = size + extra
-    if records > 1 and any(type(m) in _ALONE for m in messages):
+    if records > 1 and not _ALONE.isdisjoint(map(type, batch.messages)):
         raise ProtocolError("a fragment and a message of the handshake are alone in their batch")
 
 
-def _decode_record(packed: bytes, body: Body, more: int) -> Message:
-    try:
-        header = _unpack(
-            packed,
-            strict_map_key=True,
-            max_str_len=limits.MAX_HEADER,
-            max_bin_len=limits.MAX_HEADER,
-            max_array_len=256,
-            max_map_len=256,
-            max_ext_len=0,
-            ext_hook=_refuse_extension,
-        )
-    except Exception as error:
-        raise ProtocolError(f"a header is not valid msgpack: {error}") from None
+def _is_plain_request(ident: object, method: object, timeout_ms: object, flags: object) -> bool:
+    return (
+        type(ident) is int
+        and 0 < ident <= _MAX_INT
+        and type(method) is str
+        and (timeout_ms is None or (type(timeout_ms) is int and 0 <= timeout_ms <= _MAX_INT))
+        and type(flags) is int
+        and 0 <= flags <= _MAX_INT
+    )
+
+
+def _decode_message(header: object, body: Body, more: int) -> Message:
     if not isinstance(header, list) or len(header) < 2:
         raise ProtocolError("a header is not an array that begins with type and id")
     kind, ident = header[0], header[1]

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping
 class Counters(Mapping[str, int]):
     """A read-only mapping: connections, sessions, calls, and refusals by their reason (``refused.unimplemented``)."""
 
-    __slots__ = ("_counts",)
+    __slots__ = ("_counts", "calls")
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {"connections": 0, "sessions": 0, "resumed": 0, "calls": 0}
+        self.calls = 0
+        """Calls that arrived; apart from the others because each call counts here."""
 
     def __getitem__(self, name: str) -> int:
-        return self._counts[name]
+        return self.calls if name == "calls" else self._counts[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._counts)
@@ -23,7 +25,7 @@ class Counters(Mapping[str, int]):
         return len(self._counts)
 
     def __repr__(self) -> str:
-        return f"Counters({self._counts})"
+        return f"Counters({dict(self)})"
 
     def count(self, name: str) -> None:
         """One more."""

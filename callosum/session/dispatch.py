@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, cast
 
-from callosum.channel import Failure, Inbound
+from callosum.channel import Failure, Flushable, Inbound
 from callosum.context import Call, current
 from callosum.errors import Code, DecodeError, EncodeError, Outcome, RpcError
 from callosum.interceptors import Interceptor, Next, compose
@@ -38,18 +38,19 @@ class HandlerDispatcher:
         self._counters = counters
         self._chain: Next | None = compose(interceptors, _run) if interceptors else None
         self._expose_errors = expose_errors
-        self._dirty: set[Callable[[], None]] = set()
+        self._dirty: set[Flushable] = set()
         self.workers = Workers(self._serve, max_concurrency, max_pending, self._flush)
 
     # --- what sessions call -------------------------------------------------------------------------------------------
 
     def submit(self, call: Inbound) -> None:
         """Queue a call, or refuse it at once."""
-        target = self._targets.get(call.method)
+        request = call.request
+        target = self._targets.get(request.method)
         if target is None:
-            self._refuse(call, Code.UNIMPLEMENTED, self._unknown(call.method))
-        elif call.codec not in target.codecs:
-            self._refuse(call, Code.UNIMPLEMENTED, f"{call.method} is not served in the encoding {call.codec!r}")
+            self._refuse(call, Code.UNIMPLEMENTED, self._unknown(request.method))
+        elif request.codec not in target.codecs:
+            self._refuse(call, Code.UNIMPLEMENTED, f"{request.method} is not served in the encoding {request.codec!r}")
         elif not self.workers.submit(call):
             self._refuse(call, Code.RESOURCE_EXHAUSTED, f"{self.workers.max_pending} calls wait already")
 
@@ -61,15 +62,15 @@ class HandlerDispatcher:
         """A run of `submit` is over: handlers may start."""
         self.workers.wake()
 
-    def touched(self, flush: Callable[[], None]) -> None:
-        """Something was answered: ``flush`` is called when the worker pauses."""
-        self._dirty.add(flush)
+    def touched(self, carrier: Flushable) -> None:
+        """A call was answered: the carrier sends it when the worker pauses."""
+        self._dirty.add(carrier)
 
     def _flush(self) -> None:
         if self._dirty:
             dirty, self._dirty = self._dirty, set()
-            for flush in dirty:
-                flush()
+            for carrier in dirty:
+                carrier.flush_answers()
 
     def _unknown(self, name: str) -> str:
         service, _, method = name.partition("/")
@@ -86,14 +87,15 @@ class HandlerDispatcher:
 
     async def _serve(self, inbound: Inbound) -> None:
         """One call, from its bytes to its outcome. Raises nothing but what must end the loop."""
-        target = self._targets[inbound.method]
-        codec = target.codecs[inbound.codec]
+        request = inbound.request
+        target = self._targets[request.method]
+        codec = target.codecs[request.codec]
         try:
-            arguments = codec.decode_args(inbound.body)
+            arguments = codec.decode_args(request.body)
         except DecodeError as error:
             self._refuse(inbound, Code.INVALID_ARGUMENT, str(error))
             return
-        call = Call(target.method, inbound.peer, inbound.metadata or {}, inbound.key, inbound.deadline, inbound)
+        call = Call(target.method, inbound.peer, request.metadata or {}, request.key, request.deadline, inbound)
         call.arguments = arguments
         current.set(call)
         try:

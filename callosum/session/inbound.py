@@ -19,16 +19,9 @@ class SessionInbound(Inbound):
     __slots__ = ("incoming", "session")
 
     def __init__(self, session: Session, incoming: IncomingCall) -> None:
-        request = incoming.request
         self.session = session
         self.incoming = incoming
-        self.method = request.method
-        self.codec = request.codec
-        self.body = request.body
-        self.key = request.key
-        self.metadata = request.metadata
-        self.deadline = request.deadline
-        self.nested = request.parent
+        self.request = incoming.request
         self.peer = session.peer
         self.worker = None
 
@@ -48,7 +41,8 @@ class SessionInbound(Inbound):
 
     def hold(self) -> bool:
         """Whether the session keeps the call until its peer takes replies again."""
-        return self.session.hold(self)
+        session = self.session
+        return session.core.reply_bytes > 0 and session.hold(self)
 
     def start(self) -> bool:
         """Whether the handler may run."""
@@ -61,7 +55,7 @@ class SessionInbound(Inbound):
             self.fail(session.oversized_reply(len(body)))
             return
         session.core.incoming.reply(self.incoming, body, None)
-        session.touch()
+        session.dispatcher.touched(session)
 
     def fail(self, failure: Failure) -> None:
         """Answer with an error."""
@@ -75,9 +69,9 @@ class SessionInbound(Inbound):
             failure.retry_after,
         )
         self.session.core.incoming.answer_error(self.incoming, error)
-        self.session.touch()
+        self.session.dispatcher.touched(self.session)
 
     def finish(self) -> None:
         """End without an answer."""
         self.session.core.incoming.finish(self.incoming)
-        self.session.touch()
+        self.session.dispatcher.touched(self.session)

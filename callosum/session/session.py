@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, cast
 
-from callosum.channel import CallOptions, Channel, Dispatcher, Failure
+from callosum.channel import Channel, Dispatcher, Failure
+from callosum.context import Key, Metadata
 from callosum.errors import (
     Code,
     ConnectionLost,
@@ -54,6 +55,9 @@ _log = logging.getLogger("callosum.session")
 opening: ContextVar[Session | None] = ContextVar("callosum_opening", default=None)
 """The session whose ``on_connect`` is running: its calls wait for no other."""
 
+_OPEN = SessionState.OPEN
+_FLAGS = {Cardinality.UNARY: 0, Cardinality.ONEWAY: ONEWAY}
+
 CLOSE_LINGER = 1.0
 """Seconds that the last batch of a connection has to leave."""
 
@@ -69,7 +73,7 @@ class Session(Channel):
         self.peer: Peer  # set by the owner, before the first call can arrive
         self.services: dict[str, Offered] = {}
         """What the other side serves, by name."""
-        self._dispatcher = dispatcher
+        self.dispatcher = dispatcher
         self._owner = owner
         self._counters = counters
         self._loop = asyncio.get_running_loop()
@@ -78,9 +82,11 @@ class Session(Channel):
         """The connection that refused the batch that is offered."""
         self._flushing: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._under_way = core.outgoing.under_way
+        self._served = core.incoming.calls
         self._codecs: dict[Method, tuple[str, MethodCodec]] = {}
         self._held: dict[SessionInbound, None] = {}
-        self._moved: dict[asyncio.Future[Reply], tuple[Session, OutgoingCall]] = {}
+        self._moved: dict[asyncio.Future[Reply | None], tuple[Session, OutgoingCall]] = {}
         self._conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     # --- connections: what the owner calls ----------------------------------------------------------------------------
@@ -170,59 +176,53 @@ class Session(Channel):
             self._codecs[method] = found
         return found
 
-    async def call(self, method: Method, codec: str, body: Body, options: CallOptions) -> Body:
-        """One request and its reply. Cancellation: safe; the handler is cancelled."""
-        future: asyncio.Future[Reply] = self._loop.create_future()
-        call = self._open(method, codec, body, options, future)
+    async def call(
+        self,
+        method: Method,
+        codec: str,
+        body: Body,
+        deadline: float | None = None,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+        parent: int = 0,
+    ) -> Body:
+        """One request and its reply; see `Channel.call`. Cancellation: safe; the handler is cancelled."""
+        core, loop = self.core, self._loop
+        now = loop.time()
+        flags = _FLAGS[method.cardinality] | (IDEMPOTENT if method.idempotent else 0)
+        request = Request(0, method.wire_name, None, flags, body, key, metadata, parent, codec, deadline)
+        if core.state is not _OPEN or len(body) > core.body_bytes or deadline is not None or key or metadata:
+            self._check(request, now)
+        future: asyncio.Future[Reply | None] = loop.create_future()
+        call = OutgoingCall(request, future)
+        is_alone = not self._under_way and not self._served
+        if core.gate is Gate.AHEAD and opening.get() is self:
+            core.open_call_ahead(call)
+        else:
+            core.open_call(call, now)
+        if self._flushing is None:
+            if is_alone:
+                self.flush()
+            else:
+                self._flushing = loop.call_soon(self._run_flush)
         try:
             reply = await future
         except asyncio.CancelledError:
             self._leave(future, call)
             raise
-        return reply.body
-
-    async def send(self, method: Method, codec: str, body: Body, options: CallOptions) -> None:
-        """A oneway request; returns when it was handed over. Cancellation: safe until then."""
-        future: asyncio.Future[Reply] = self._loop.create_future()
-        call = self._open(method, codec, body, options, future)
-        try:
-            await future
-        except asyncio.CancelledError:
-            self._leave(future, call)
-            raise
-
-    def _open(
-        self, method: Method, codec: str, body: Body, options: CallOptions, future: asyncio.Future[Reply]
-    ) -> OutgoingCall:
-        core = self.core
-        now = self._loop.time()
-        request = Request(
-            0, method.wire_name, None, _flags(method), body, options.key, options.metadata, options.parent, codec
-        )
-        request.deadline = options.deadline
-        self._check(request, now)
-        call = OutgoingCall(request, future)
-        is_idle = not core.in_flight
-        if core.gate is Gate.AHEAD and opening.get() is self:
-            core.open_call_ahead(call)
-        else:
-            core.open_call(call, now)
-        if is_idle and self._flushing is None:
-            self.flush()
-        else:
-            self.flush_soon()
-        return call
+        return b"" if reply is None else reply.body
 
     def _check(self, request: Request, now: float) -> None:
         """Refuse what cannot be sent, before anything was."""
-        if self.core.state is SessionState.ENDED:
+        core = self.core
+        if core.state is SessionState.ENDED:
             raise ConnectionLost("the session has ended", outcome=Outcome.NOT_SENT)
         if request.deadline is not None and request.deadline <= now:
             raise DeadlineExceeded(f"the deadline of {request.method} had passed", outcome=Outcome.NOT_SENT)
-        if len(request.body) > self.core.body_bytes:
+        if len(request.body) > core.body_bytes:
             raise ResourceExhausted(
                 f"the arguments of {request.method} take {len(request.body)} bytes; "
-                f"the other side accepts {self.core.body_bytes}",
+                f"the other side accepts {core.body_bytes}",
                 outcome=Outcome.NOT_SENT,
             )
         if request.key is not None or request.metadata:
@@ -235,13 +235,13 @@ class Session(Channel):
         """Take over the calls that surely did not run on another session."""
         now = self._loop.time()
         for call in calls:
-            future = cast("asyncio.Future[Reply]", call.waiter)
+            future = cast("asyncio.Future[Reply | None]", call.waiter)
             if not future.done():
                 origin._moved[future] = (self, call)
                 self.core.open_call(call, now)
         self.flush_soon()
 
-    def _leave(self, future: asyncio.Future[Reply], call: OutgoingCall) -> None:
+    def _leave(self, future: asyncio.Future[Reply | None], call: OutgoingCall) -> None:
         """The caller was cancelled: wherever its call is by now, it is cancelled too."""
         session = self
         while future in session._moved:
@@ -251,16 +251,12 @@ class Session(Channel):
 
     # --- calls: what the dispatcher calls -----------------------------------------------------------------------------
 
-    def touch(self) -> None:
-        """Something was answered."""
-        self._dispatcher.touched(self.flush_soon_or_now)
-
     def hold(self, call: SessionInbound) -> bool:
         """Keep a call that would be started, while the peer does not take the replies that it already has."""
-        if not self.core.is_congested:
-            return False
-        self._held[call] = None
-        return True
+        if self.core.is_congested:
+            self._held[call] = None
+            return True
+        return False
 
     def oversized_reply(self, size: int) -> Failure:
         """What becomes of a reply that the other side does not accept."""
@@ -277,7 +273,7 @@ class Session(Channel):
 
     def drained(self) -> None:
         """A run of batches is over."""
-        self._dispatcher.drained()
+        self.dispatcher.drained()
         self.flush()
 
     def writable(self) -> None:
@@ -298,8 +294,8 @@ class Session(Channel):
         if self._flushing is None:
             self._flushing = self._loop.call_soon(self._run_flush)
 
-    def flush_soon_or_now(self) -> None:
-        """Send at once where nothing else is in flight."""
+    def flush_answers(self) -> None:
+        """Send at once where nothing else is in flight, soon together with others where something is."""
         if self.core.in_flight or self._flushing is not None:
             self.flush_soon()
         else:
@@ -330,8 +326,8 @@ class Session(Channel):
     def _release_held(self) -> None:
         held, self._held = self._held, {}
         for call in held:
-            self._dispatcher.submit(call)
-        self._dispatcher.drained()
+            self.dispatcher.submit(call)
+        self.dispatcher.drained()
 
     def _check_conditions(self) -> None:
         ended = self.core.state is SessionState.ENDED
@@ -385,17 +381,17 @@ class Session(Channel):
 
     def _on_incoming(self, call: IncomingCall) -> None:
         if call.state is IncomingState.PENDING:
-            self._counters.count("calls")
+            self._counters.calls += 1
             inbound = SessionInbound(self, call)
             call.owner = inbound
-            self._dispatcher.submit(inbound)
+            self.dispatcher.submit(inbound)
             return
         inbound = cast(SessionInbound, call.owner)
         if inbound in self._held:
             del self._held[inbound]
             inbound.finish()
         else:
-            self._dispatcher.abandon(inbound)
+            self.dispatcher.abandon(inbound)
 
     def _on_life(self, event: Event) -> None:
         match event:
@@ -469,8 +465,3 @@ def stale_reset() -> Reset:
 def _wake(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
-
-
-def _flags(method: Method) -> int:
-    flags = ONEWAY if method.cardinality is Cardinality.ONEWAY else 0
-    return flags | IDEMPOTENT if method.idempotent else flags

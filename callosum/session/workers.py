@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
@@ -36,17 +37,11 @@ Serve = Callable[[Inbound], Coroutine[Any, Any, None]]  # whatever the handler's
 class Worker:
     """One task that drives handlers, one after another."""
 
-    __slots__ = ("call", "references", "task")
+    __slots__ = ("call", "task")
 
     def __init__(self, task: asyncio.Task[None]) -> None:
         self.task = task
         self.call: Inbound | None = None
-        self.references = sys.getrefcount(task)
-
-    def is_tainted(self) -> bool:
-        """Whether a call has left something behind that could act on the next one: a pending cancellation, or a
-        reference to the task that somebody may cancel later."""
-        return bool(self.task.cancelling()) or sys.getrefcount(self.task) > self.references
 
 
 class Workers:
@@ -109,7 +104,7 @@ class Workers:
 
     def submit(self, call: Inbound) -> bool:
         """Queue a call; False where too many wait already."""
-        if call.nested:
+        if call.request.parent:
             self._nested.append(call)
         elif len(self._queue) - self._stale >= self.max_pending:
             return False
@@ -168,7 +163,10 @@ class Workers:
         self.wake()
 
     async def _drive_calls(self, worker: Worker) -> None:
-        clock = self._loop.time
+        clock, task, getrefcount = time.monotonic, worker.task, sys.getrefcount
+        # Where somebody else holds the task after a call, he may cancel it later, when it runs another call: such a worker
+        # ends, and so does one with a pending cancellation. What holds it now is the engine and asyncio.
+        references = getrefcount(task)
         until = clock() + BUDGET
         while True:
             call = self._next()
@@ -189,7 +187,7 @@ class Workers:
                 self._stale = max(0, self._stale - 1)
                 continue
             await self._drive(worker, call)
-            if worker.is_tainted():
+            if task.cancelling() or getrefcount(task) > references:
                 self._flush()
                 return
             if clock() > until:
@@ -204,9 +202,9 @@ class Workers:
         coroutine = self._serve(call)
         worker.call = call
         call.worker = worker
-        takes_slot = not call.nested
+        takes_slot = not call.request.parent
         self._slots += takes_slot
-        watchdog.running = call.method
+        watchdog.running = call.request.method
         watchdog.steps += 1
         try:
             yielded = run(coroutine.send, None)
@@ -216,7 +214,7 @@ class Workers:
             watchdog.running = None
             self.wake()
             self._flush()
-            await _continue(coroutine, run, yielded, watchdog, call.method)
+            await _continue(coroutine, run, yielded, watchdog, call.request.method)
         finally:
             watchdog.running = None
             worker.call = None

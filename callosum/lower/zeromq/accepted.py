@@ -18,6 +18,7 @@ import enum
 import errno
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import zmq
@@ -49,6 +50,9 @@ _PROBES: Final = (0.0, 0.001, 0.01, 0.1, 1.0)
 _RETRY: Final = 0.001
 _RETRY_MAX: Final = 0.064
 """Seconds until a peer that took no more is tried again; doubled each time. A ROUTER has no POLLOUT for one peer."""
+_GONE_LIMIT: Final = 1.0
+"""Seconds after which the gone are told even if there is always something to read: it is read from all in turn, so
+theirs has been read."""
 _BACKLOG: Final = 64
 """Messages that a connection keeps until it is started."""
 
@@ -191,6 +195,7 @@ class ZeroMQListener(Listener):
         self._by_descriptor: dict[int, AcceptedConnection] = {}
         self._touched: list[AcceptedConnection] = []
         self._gone: list[AcceptedConnection] = []
+        self._gone_timer: asyncio.TimerHandle | None = None
         self._unbound = False
         self._kicks: dict[AcceptedConnection, asyncio.TimerHandle] = {}
 
@@ -231,7 +236,8 @@ class ZeroMQListener(Listener):
         if socket is None:
             return
         try:
-            socket.unbind(self.address)
+            with suppress(zmq.ZMQError):  # closing the socket does the same, later
+                socket.unbind(self.address)
             if self._monitor is None:
                 unbind_name(self._where.host)
             else:
@@ -250,6 +256,9 @@ class ZeroMQListener(Listener):
         for timer in self._kicks.values():
             timer.cancel()
         self._kicks.clear()
+        if self._gone_timer is not None:
+            self._gone_timer.cancel()
+            self._gone_timer = None
         for connection in connections:
             if connection.probing is not None:
                 connection.probing.cancel()
@@ -288,7 +297,9 @@ class ZeroMQListener(Listener):
 
     def idle(self, events: int) -> None:  # noqa: ARG002 - a ROUTER can always send, to somebody
         """Everything that had arrived was delivered: now the gone may be told."""
-        if self._gone:
+        if self._gone_timer is not None:
+            self._gone_timer.cancel()
+            self._gone_timer = None
             gone, self._gone = self._gone, []
             for connection in gone:
                 self._remove(connection)
@@ -347,7 +358,7 @@ class ZeroMQListener(Listener):
     def _on_event(self, event: int, value: int) -> None:
         if event == _CLOSED:
             self._unbound = True
-        elif (connection := self._by_descriptor.pop(value, None)) is not None:
+        elif (connection := self._by_descriptor.get(value)) is not None:
             self._hint(connection)
 
     def _hint(self, connection: AcceptedConnection) -> None:
@@ -382,6 +393,8 @@ class ZeroMQListener(Listener):
             connection.state = State.GONE
         self._gone.append(connection)
         self.driver.check_soon()
+        if self._gone_timer is None:
+            self._gone_timer = self.loop.call_later(_GONE_LIMIT, self.idle, 0)
 
     def _remove(self, connection: AcceptedConnection) -> None:
         if self._connections.get(connection.routing_id) is connection:

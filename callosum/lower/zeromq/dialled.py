@@ -32,8 +32,11 @@ _GONE: Final = int(zmq.EVENT_DISCONNECTED)
 _CLOSED: Final = int(zmq.EVENT_CLOSED)
 _TCP_DONE: Final = int(zmq.EVENT_CONNECTED)
 _EVENTS: Final = _FAILED | _REFUSED | _READY | _GONE | _CLOSED | _TCP_DONE
-_LAST_WORDS: Final = 0.1
+_LAST_WORDS: Final = 0.01
 """Seconds after a disconnection within which libzmq has handed on what had arrived before."""
+_NEVER: Final = 2**30
+"""Milliseconds until libzmq would reconnect: 12 days, and the socket is closed at once. Its own way to switch that off,
+-1, throws away what has arrived and is not yet read when the connection ends."""
 
 
 class ZeroMQConnector(Connector):
@@ -91,6 +94,7 @@ class DialledConnection(Connection):
         self._blocked = False
         self._closed = False
         self._gone = False  # libzmq said so, or refused for good; `closed` follows when everything was delivered
+        self._ending = False  # `closed` is the next that is told, once nothing is left to read
         self._tcp_done = False
         self._loop = asyncio.get_running_loop()
         self._dialled: asyncio.Future[None] = self._loop.create_future()
@@ -108,7 +112,7 @@ class DialledConnection(Connection):
         if self._address.scheme == "inproc" and not is_bound(self._address.host):
             raise ConnectError(f"nobody listens at {self._address} in this process: start the listener first")
         socket = self._socket
-        socket.setsockopt(zmq.RECONNECT_IVL, -1)
+        socket.setsockopt(zmq.RECONNECT_IVL, _NEVER)
         socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
         if self._address.scheme != "inproc":
             self._monitor = Monitor(socket, _EVENTS, self._on_event)
@@ -157,9 +161,12 @@ class DialledConnection(Connection):
 
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver."""
-        if self._receiver is None and not self._closed:
-            self._driver.open()
+        first = self._receiver is None and not self._closed
         self._receiver = receiver
+        if first:
+            self._driver.open()
+            if self._gone:
+                self._lost()
 
     def send(self, frames: Frames) -> bool:
         """Take one message, or return False."""
@@ -215,16 +222,20 @@ class DialledConnection(Connection):
         if self._blocked and events & POLLOUT and self._receiver is not None:
             self._blocked = False
             self._receiver.writable()
-        if self._gone and not events & POLLOUT:
+        if self._ending:
             self._end("the connection was lost")
 
     # --- its end
 
     def _lost(self) -> None:
-        """The link broke. The event comes before the last messages; when these are read, the socket cannot send."""
+        """The link broke. The event may come a moment before the last messages."""
         self._gone = True
+        if self._receiver is not None:
+            self._loop.call_later(_LAST_WORDS, self._wind_up)
+
+    def _wind_up(self) -> None:
+        self._ending = True
         self._driver.check_soon()
-        self._loop.call_later(_LAST_WORDS, self._end, "the connection was lost")
 
     def _end(self, reason: str) -> None:
         receiver = self._receiver

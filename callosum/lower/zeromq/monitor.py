@@ -21,19 +21,25 @@ _names = itertools.count()
 class Monitor:
     """Reports the chosen events of one socket as ``report(event, value)``; what ``value`` is depends on the event.
 
-    libzmq blocks its I/O thread where nobody reads events, so this end has no high-water mark: choose events that
-    nobody can provoke faster than connections can be made.
+    libzmq's I/O thread waits, and with it everything else in the process, where an event cannot be delivered: so this
+    end has no high-water mark (choose events that nobody can provoke faster than connections can be made), and it must
+    be closed before the socket that it watches.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], events: int, report: Callable[[int, int], None]) -> None:
         self._watched = socket
         self._report = report
+        self._closed = False
         name = f"inproc://callosum-monitor-{next(_names)}"
         with map_exceptions("cannot monitor a ZeroMQ socket"):
-            socket.monitor(name, events)
             own = plain_socket(zmq.PAIR)
-            own.setsockopt(zmq.RCVHWM, 0)
-            own.connect(name)
+            try:
+                own.setsockopt(zmq.RCVHWM, 0)
+                own.connect(name)
+                socket.monitor(name, events)
+            except BaseException:
+                own.close()
+                raise
         self._driver = Driver(own, self)
         self._driver.open()
 
@@ -51,10 +57,11 @@ class Monitor:
         """It never sends."""
 
     def close(self) -> None:
-        """Stop reporting; before the watched socket is closed. May be called from within ``report``."""
-        if not self._watched.closed:
+        """Stop reporting. May be called from within ``report``, and twice."""
+        if not self._closed:
+            self._closed = True
             self._watched.disable_monitor()
-        self._driver.close(0.0)
+            self._driver.close(0.0)
 
 
 async def settled(condition: Callable[[], bool], limit: float) -> bool:

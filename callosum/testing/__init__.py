@@ -1,0 +1,8 @@
+"""Testing what is built on callosum: the real protocol without sockets, broken links, and time that stands still."""
+
+from callosum.testing.clock import ManualClock
+from callosum.testing.faulty import FaultyConnection
+from callosum.testing.memory import serve_in_memory
+from callosum.testing.proxy import TcpProxy
+
+__all__ = ["FaultyConnection", "ManualClock", "TcpProxy", "serve_in_memory"]
