@@ -116,7 +116,7 @@ class SessionCore:
         self._outbox = Outbox(role.value, limits, self._resend)
         self.incoming = IncomingCalls(3 - role.value, limits, self._outbox, self._deadlines)
         self.outgoing = OutgoingCalls(limits, self._outbox, self._deadlines, self.incoming.calls)
-        self._receipt = Receipt()
+        self._receipt = Receipt(limits.ack_records, limits.ack_bytes, limits.ack_delay)
         self._transit = Transit()
         self._liveness: Liveness | None = None
         self._agreement: Agreement | None = None
@@ -177,6 +177,7 @@ class SessionCore:
         """The connection is gone."""
         events: list[Event] = []
         self._liveness = None
+        self._deadlines.wake_by(now)
         self._offered = self._greeting = None
         self._resending.clear()
         if self.state is SessionState.OPENING:
@@ -192,6 +193,7 @@ class SessionCore:
 
     def _attach(self, now: float, heartbeat: float) -> None:
         self._liveness = Liveness(heartbeat, now)
+        self._deadlines.wake_by(now)
         self._transit = Transit()
         self._attached_at = now
 
@@ -278,8 +280,7 @@ class SessionCore:
             departure = self._outbox.compose(self._gate(), now)
             if departure is not None:
                 return self._depart(departure, now)
-        due = self._receipt.due_at(*self._ack_policy)
-        if due is not None and due <= now:
+        if self._receipt.due <= now:
             return _Offered(wire.encode([], self._resend.next, self._receipt.acknowledged(), _clock_ms(now)))
         return None
 
@@ -288,6 +289,7 @@ class SessionCore:
 
     def _depart(self, departure: Departure, now: float) -> _Offered:
         first = self._resend.append(departure.messages, departure.size, departure.bulk, now)
+        self._deadlines.wake_by(now + self.terms.limits.stall_timeout)
         frames = departure.writer.finish(first, self._receipt.acknowledged(), _clock_ms(now))
         return _Offered(frames, self._resend.next, departure.oneways)
 
@@ -409,7 +411,10 @@ class SessionCore:
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def next_timer(self) -> float:
-        """The instant at which `on_timer` must be called; infinity where nothing waits for time to pass."""
+        """The instant at which `on_timer` must be called; infinity where nothing waits for time to pass.
+
+        It need not be asked for again before `wake_at` is earlier than what it gave.
+        """
         instants = [math.inf]
         first = self._deadlines.first()
         if first is not None:
@@ -417,14 +422,18 @@ class SessionCore:
         if self._liveness is not None:
             instants.append(self._liveness.next_timer())
         if self.state is SessionState.OPEN:
-            due = self._receipt.due_at(*self._ack_policy)
-            if due is not None:
-                instants.append(due)
+            instants.append(self._receipt.due)
             if self._resend.stalled_since is not None:
                 instants.append(self._stall_instant())
         elif self.state in (SessionState.DETACHED, SessionState.RESUMING):
             instants.append(self.grace_ends)
-        return min(instants)
+        self._deadlines.wake_at = min(instants)
+        return self._deadlines.wake_at
+
+    @property
+    def wake_at(self) -> float:
+        """An instant before which nothing is due: cheaper than `next_timer`, and maybe too early."""
+        return self._deadlines.wake_at
 
     def on_timer(self, now: float) -> list[Event]:
         """Time has passed: deadlines, silence, a stalled link, the end of the grace time."""
@@ -471,11 +480,6 @@ class SessionCore:
             events += self.reset(ResetCode.SLOW, f"no record was acknowledged for {stalled:.0f} s", now)
         else:
             events.append(Broken("the other side acknowledges nothing"))
-
-    @property
-    def _ack_policy(self) -> tuple[int, int, float]:
-        limits = self.terms.limits
-        return limits.ack_records, limits.ack_bytes, limits.ack_delay
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
@@ -543,6 +547,8 @@ class SessionCore:
         if self._resend.acknowledge(batch.ack, now):
             self._stalled_before = 0.0
         old = self._receipt.accept(batch.seq, batch.numbered, batch.size, now)
+        if self._receipt.due < self._deadlines.wake_at:
+            self._deadlines.wake_at = self._receipt.due
         delay_ms = self._transit.delay(batch.sent_ms, _clock_ms(now))
         incoming, outgoing = self.incoming, self.outgoing
         for message in batch.messages:

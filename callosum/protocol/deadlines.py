@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -16,16 +17,25 @@ COMPACT_FROM: Final = 1024
 class Deadlines:
     """The calls whose time runs, by the instant at which it runs out."""
 
-    __slots__ = ("_compact_at", "_count", "_heap")
+    __slots__ = ("_compact_at", "_count", "_heap", "wake_at")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Call]] = []
         self._count = 0
         self._compact_at = COMPACT_FROM
+        self.wake_at = math.inf
+        """An instant before which nothing of the session is due, neither a call nor anything else."""
+
+    def wake_by(self, instant: float) -> None:
+        """Something is due at this instant."""
+        if instant < self.wake_at:
+            self.wake_at = instant
 
     def add(self, instant: float, call: Call) -> None:
         """Watch a call."""
         self._count += 1
+        if instant < self.wake_at:
+            self.wake_at = instant
         heapq.heappush(self._heap, (instant, self._count, call))
         if len(self._heap) >= self._compact_at:
             self._compact()

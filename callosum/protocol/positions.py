@@ -9,6 +9,7 @@ The idea is RSocket's resumption (its specification, "Resuming Operation").
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -147,14 +148,18 @@ class ResendBudget:
 class Receipt:
     """Which numbers have arrived, and when to say so."""
 
-    __slots__ = ("_pending_records", "_pending_size", "_pending_since", "expected")
+    __slots__ = ("_delay", "_pending_records", "_pending_size", "_records", "_size", "due", "expected")
 
-    def __init__(self) -> None:
+    def __init__(self, records: int, size: int, delay: float) -> None:
+        self._records = records
+        self._size = size
+        self._delay = delay
         self.expected = 1
         """The next number; all below have arrived."""
+        self.due = math.inf
+        """When an acknowledgement must leave by itself; infinity where none must."""
         self._pending_records = 0
         self._pending_size = 0
-        self._pending_since: float | None = None
 
     def accept(self, seq: int, numbered: int, size: int, now: float) -> int:
         """A batch whose ``numbered`` records begin at ``seq`` has arrived; how many of these are old.
@@ -164,26 +169,21 @@ class Receipt:
         """
         if seq > self.expected:
             raise Gap(f"record {self.expected} is missing: the batch begins at {seq}")
+        if not numbered:
+            return 0
         old = min(self.expected - seq, numbered)
-        if numbered:
-            # records that were had before are acknowledged again: their sender did not learn of it
-            self.expected += numbered - old
-            self._pending_records += numbered
-            self._pending_size += size
-            if self._pending_since is None:
-                self._pending_since = now
+        self.expected += numbered - old
+        # records that were had before are acknowledged again: their sender did not learn of it
+        self._pending_records += numbered
+        self._pending_size += size
+        if self._pending_records >= self._records or self._pending_size >= self._size:
+            self.due = now
+        elif now + self._delay < self.due:
+            self.due = now + self._delay
         return old
 
     def acknowledged(self) -> int:
         """The number to send as ``ack``; nothing is pending after it."""
         self._pending_records = self._pending_size = 0
-        self._pending_since = None
+        self.due = math.inf
         return self.expected
-
-    def due_at(self, records: int, size: int, delay: float) -> float | None:
-        """When an acknowledgement must leave by itself: past already where a bound is reached, None where none must."""
-        if self._pending_since is None:
-            return None
-        if self._pending_records >= records or self._pending_size >= size:
-            return self._pending_since
-        return self._pending_since + delay

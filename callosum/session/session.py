@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, cast
@@ -82,6 +83,7 @@ class Session(Channel):
         """The connection that refused the batch that is offered."""
         self._flushing: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_at = math.inf
         self._under_way = core.outgoing.under_way
         self._served = core.incoming.calls
         self._codecs: dict[Method, tuple[str, MethodCodec]] = {}
@@ -274,7 +276,7 @@ class Session(Channel):
     def drained(self) -> None:
         """A run of batches is over."""
         self.dispatcher.drained()
-        self.flush()
+        self.flush_soon()  # after the handlers and callers that were woken, so that what they make leaves with it
 
     def writable(self) -> None:
         """The connection takes batches again."""
@@ -339,18 +341,17 @@ class Session(Channel):
 
     def _arm_timer(self) -> None:
         """One timer for the session; one that is early finds nothing to do and arms the next."""
-        instant = self.core.next_timer()
-        timer = self._timer
-        if timer is not None:
-            if timer.when() <= instant:
-                return
-            timer.cancel()
+        if self.core.wake_at >= self._armed_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
             self._timer = None
-        if instant != float("inf"):
-            self._timer = self._loop.call_at(instant, self._on_timer)
+        self._armed_at = self.core.next_timer()
+        if self._armed_at != math.inf:
+            self._timer = self._loop.call_at(self._armed_at, self._on_timer)
 
     def _on_timer(self) -> None:
-        self._timer = None
+        self._timer, self._armed_at = None, math.inf
         self._handle(self.core.on_timer(self._loop.time()))
         self.flush()
 
@@ -450,7 +451,7 @@ class Session(Channel):
         self._drop_connection()
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._armed_at = None, math.inf
         for inbound in list(self._held):
             inbound.finish()
         self._held.clear()

@@ -51,7 +51,16 @@ class ManualClock:
             RuntimeError: Everything waits for something that no timer and nobody else brings about.
         """
         with asyncio.Runner(loop_factory=lambda: _Loop(self)) as runner:
-            return runner.run(main)
+            try:
+                return runner.run(main)
+            except _LockedUp:
+                for task in asyncio.all_tasks(runner.get_loop()):
+                    task.cancel()
+                raise
+
+
+class _LockedUp(RuntimeError):
+    """Nothing will ever happen again."""
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -78,9 +87,7 @@ class _Selector(selectors.DefaultSelector):
         if timeout is None:
             ready = super().select(DEADLOCK)
             if not ready:
-                raise RuntimeError(
-                    "the event loop is locked up: everything waits, no timer is set, and nothing arrives"
-                )
+                raise _LockedUp("the event loop is locked up: everything waits, and no timer is set")
             return ready
         ready = super().select(0)
         if not ready and timeout > 0:

@@ -42,10 +42,11 @@ class FaultyConnection(Connection):
         self._to_tell: Receiver | None = None  # who is still to hear of a cut
         self._ended = False
         self._refused = False
+        self._passed = False  # something came through in this run of the wrapped connection
         self._loop = asyncio.get_running_loop()
         chance = random.Random(seed)  # noqa: S311 - faults must be repeatable
         self._out = _Lane(self._forward_out, chance, self._out_ran, self._cut_short)
-        self._in = _Lane(self._forward_in, chance, self.in_ran, self._cut_short)
+        self._in = _Lane(self._forward_in, chance, self._in_ran, self._cut_short)
 
     # --- the contract
 
@@ -158,14 +159,20 @@ class FaultyConnection(Connection):
             self._receiver.received(frames)
         return True
 
-    def in_ran(self) -> None:
-        """A run of messages has been delivered."""
+    def inner_drained(self) -> None:
+        """A run of the wrapped connection has ended."""
+        if self._passed:
+            self._in_ran()
+
+    def _in_ran(self) -> None:
+        self._passed = False
         if self._receiver is not None:
             self._receiver.drained()
 
     def inner_received(self, frames: Frames) -> None:
         """The wrapped connection has received something."""
         if self._in.is_clear:
+            self._passed = True
             self._forward_in(frames)
             return
         self._in.offer(frames)
@@ -189,14 +196,10 @@ class _Inner:
     """What the wrapped connection tells; `FaultyConnection` itself is no receiver."""
 
     def __init__(self, outer: FaultyConnection) -> None:
-        self._outer = outer
         self.received = outer.inner_received
+        self.drained = outer.inner_drained
         self.writable = outer.inner_writable
         self.closed = outer.inner_closed
-
-    def drained(self) -> None:
-        """A run has ended."""
-        self._outer.in_ran()
 
 
 class _Flow(enum.Enum):

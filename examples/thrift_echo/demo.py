@@ -41,6 +41,7 @@ class Server:
         self.printed = asyncio.Condition()
 
     async def relay(self):
+        assert self.process.stdout is not None
         async for line in self.process.stdout:
             async with self.printed:
                 self.lines.append(line.decode().rstrip())

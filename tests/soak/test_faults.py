@@ -92,7 +92,7 @@ class Calls:
 
         async def loop() -> None:
             for number in left:
-                await self.one(number, rng.choice((0.0, 0.0, 0.002, 0.02)))
+                await self.one(number, rng.choice((0.0, 0.005, 0.02, 0.05)))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(in_flight):
@@ -127,8 +127,9 @@ def test_the_server_is_killed_in_the_middle_of_calls(tmp_path: Path) -> None:
             calls = Calls(peer)
             for turn in range(ROUNDS):
                 load = asyncio.create_task(calls.many(range(turn * 1000, turn * 1000 + 1000), 100, rng))
-                await asyncio.sleep(rng.uniform(0.02, 0.15))
+                await asyncio.sleep(rng.uniform(0.02, 0.12))
                 await asyncio.to_thread(server.kill)
+                assert not load.done(), "the kill came after the load"
                 await asyncio.sleep(rng.uniform(0.0, 0.5))
                 await asyncio.to_thread(server.start)
                 await load

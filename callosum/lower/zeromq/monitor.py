@@ -35,11 +35,11 @@ class Monitor:
             own = plain_socket(zmq.PAIR)
             try:
                 own.setsockopt(zmq.RCVHWM, 0)
-                own.connect(name)
                 socket.monitor(name, events)
             except BaseException:
                 own.close()
                 raise
+            own.connect(name)  # nothing that can fail comes between: see above
         self._driver = Driver(own, self)
         self._driver.open()
 

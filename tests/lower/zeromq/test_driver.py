@@ -187,8 +187,8 @@ def test_a_send_that_swallows_the_edge_stalls_nothing():
                     time.sleep(0.005)  # noqa: ASYNC251 - the message arrives while the loop does not look
                     before = len(receiver.messages)
                     receiver.connection.send([b"y"])
-                    await until(lambda: len(receiver.messages) == before + 1, 2.0)  # noqa: B023
-                    await until(lambda: len(sender.messages) >= n, 2.0)  # noqa: B023
+                    await until(lambda: len(receiver.messages) == before + 1, 2.0)
+                    await until(lambda: len(sender.messages) >= n, 2.0)
             client.connection.close()
 
     run(main())
