@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import time
 import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
@@ -21,7 +20,8 @@ from typing import Any, Final
 
 import aiojobs
 
-from callosum.channel import Inbound
+from callosum.channel import Failure, Inbound
+from callosum.errors import Code, Outcome
 from callosum.session.watchdog import Watchdog
 
 _log = logging.getLogger("callosum.session")
@@ -56,8 +56,8 @@ class Workers:
         self._queue: deque[Inbound] = deque()
         self._nested: deque[Inbound] = deque()
         self._stale = 0
-        self._busy = 0
-        """Workers that are not parked."""
+        self._looking = 0
+        """Workers that are about to look at the queue: woken, begun, or between two runs."""
         self._slots = 0
         """Handlers under way that take a slot."""
         self._parked: list[asyncio.Future[None]] = []
@@ -100,7 +100,7 @@ class Workers:
     @property
     def running(self) -> int:
         """How many handlers are under way."""
-        return sum(1 for _ in self._tasks) - len(self._parked)
+        return len(self._tasks) - len(self._parked)
 
     def submit(self, call: Inbound) -> bool:
         """Queue a call; False where too many wait already."""
@@ -134,15 +134,17 @@ class Workers:
         return None
 
     def wake(self) -> None:
-        """Have a worker look at the queue."""
-        if not self._nested and (not self._queue or self._slots >= self.max_concurrency):
+        """See to it that a worker looks at the queue, where there is something for it."""
+        if self._looking or (not self._nested and (not self._queue or self._slots >= self.max_concurrency)):
             return
         while self._parked:
             parked = self._parked.pop()
             if not parked.done():
+                self._looking += 1
                 parked.set_result(None)
                 return
         if self._scheduler is not None:
+            self._looking += 1
             spawning = self._scheduler.spawn(self._work())
             try:
                 spawning.send(None)  # without a limit it never suspends
@@ -156,35 +158,27 @@ class Workers:
         task = asyncio.current_task()
         assert task is not None, "a job runs in a task"
         self._tasks.add(task)
+        self._looking -= 1
         try:
             await self._drive_calls(Worker(task))
         finally:
             self._tasks.discard(task)
-        self.wake()
+            self.wake()
 
     async def _drive_calls(self, worker: Worker) -> None:
-        clock, task, getrefcount = time.monotonic, worker.task, sys.getrefcount
-        # Where somebody else holds the task after a call, he may cancel it later, when it runs another call: such a worker
-        # ends, and so does one with a pending cancellation. What holds it now is the engine and asyncio.
+        clock, task, getrefcount = self._loop.time, worker.task, sys.getrefcount
+        # Where somebody else holds the task after a call, he may cancel it later, when it runs another call: such a
+        # worker ends, and so does one with a pending cancellation. What holds it now is the engine and asyncio.
         references = getrefcount(task)
         until = clock() + BUDGET
         while True:
             call = self._next()
             if call is None:
                 self._flush()
-                parked = self._loop.create_future()
-                self._parked.append(parked)
-                try:
-                    await parked
-                finally:
-                    if parked in self._parked:
-                        self._parked.remove(parked)
+                await self._park()
                 until = clock() + BUDGET
                 continue
-            if call.hold():
-                continue
-            if not call.start():
-                self._stale = max(0, self._stale - 1)
+            if call.hold() or not self._may_start(call):
                 continue
             await self._drive(worker, call)
             if task.cancelling() or getrefcount(task) > references:
@@ -192,8 +186,39 @@ class Workers:
                 return
             if clock() > until:
                 self._flush()
-                await asyncio.sleep(0)
+                await self._yield()
                 until = clock() + BUDGET
+
+    async def _park(self) -> None:
+        """Wait until there is something to do."""
+        parked: asyncio.Future[None] = self._loop.create_future()
+        self._parked.append(parked)
+        try:
+            await parked
+        finally:
+            if parked.done() and not parked.cancelled():
+                self._looking -= 1
+            elif parked in self._parked:
+                self._parked.remove(parked)
+
+    async def _yield(self) -> None:
+        """Let the event loop do something else, and look at the queue again."""
+        self._looking += 1
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._looking -= 1
+
+    def _may_start(self, call: Inbound) -> bool:
+        """Whether the handler still is to run: its caller may have left, or its deadline passed, while it waited."""
+        deadline = call.request.deadline
+        if deadline is not None and call.is_waiting and self._loop.time() >= deadline:
+            call.fail(Failure(Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran"))
+            return False
+        if not call.start():
+            self._stale = max(0, self._stale - 1)
+            return False
+        return True
 
     async def _drive(self, worker: Worker, call: Inbound) -> None:
         """Run one handler to its end; the coroutine is driven here, in its own context."""

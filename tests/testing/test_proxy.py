@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.lower.recorder import PATIENCE, run, until
 @contextlib.asynccontextmanager
 async def echoing():
     """A TCP echo server, and a proxy before it."""
-    tasks = set()
+    tasks: set[Any] = set()
 
     async def echo(reader, writer):
         tasks.add(asyncio.current_task())

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
+from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
@@ -281,7 +282,7 @@ def test_nothing_is_lost_where_sends_are_refused_in_between():
 
 def test_a_connection_that_is_started_late_keeps_what_has_arrived_in_order_and_in_bounds():
     async def main():
-        connections = []
+        connections: list[Any] = []
         listener = ZeroMQ().listener(LOOPBACK, None)
         await listener.open(connections.append)
         client = await ZeroMQ().connector(listener.address, None).connect(5)
@@ -417,7 +418,7 @@ def test_a_stale_path_is_taken_over(tmp_path):
     path = f"{tmp_path}/socket"
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(path)
-    assert os.path.exists(path)
+    assert Path(path).exists()
 
     async def main():
         async with listening(ZeroMQ(), f"ipc://{path}", echo=True) as server:

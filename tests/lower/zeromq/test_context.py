@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -75,14 +76,14 @@ def test_no_two_processes_and_no_two_sockets_have_the_same_ids():
     assert len(ids) == 4
     assert all(len(one) == 10 and one.startswith("00") for one in ids)
     numbers = sorted(int(one, 16) for one in ids)
-    assert all(later - earlier > 1000 for earlier, later in zip(numbers, numbers[1:], strict=False)), ids
+    assert all(later - earlier > 1000 for earlier, later in itertools.pairwise(numbers)), ids
 
 
 def test_what_lingers_leaves_before_the_process_ends():
     server = context.plain_socket(zmq.ROUTER)
     port = server.bind_to_random_port("tcp://127.0.0.1")
     process = subprocess.Popen([sys.executable, "-c", LAST_WORDS, f"tcp://127.0.0.1:{port}"])
-    got = []
+    got: list[bytes] = []
     while server.poll(5000 if len(got) < 500 else 0):
         got.append(server.recv_multipart()[1])
     assert process.wait(10) == 0

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+from typing import Any
 
 import pytest
 import zmq
@@ -163,7 +164,7 @@ def test_each_address_of_a_name_is_tried(monkeypatch):
         async with listening(ZeroMQ(), LOOPBACK) as server:
             good = Address("tcp", "127.0.0.1", int(server.address.rpartition(":")[2]))
             bad = Address("tcp", "127.0.0.1", free_port())
-            found = []
+            found: list[Address] = []
 
             async def resolve(address):
                 return found
@@ -285,10 +286,10 @@ def test_a_slow_server_refuses_and_says_when_there_is_room():
                     break
         assert left
         assert client.writables < 100, "POLLOUT is told by its edge"
-        got = []
+        got: list[Any] = []
         async with asyncio.timeout(10):
             while len(got) < len(want):
-                while server.get(zmq.EVENTS) & zmq.POLLIN:
+                while server.poll(0):
                     got.append(server.recv_multipart()[1])
                 await asyncio.sleep(0.001)
         assert got == want
@@ -306,7 +307,8 @@ def test_a_send_that_libzmq_refuses_for_good_ends_the_connection():
             def fail(*_):
                 raise zmq.ZMQError(zmq.ETERM)
 
-            client.connection._send = fail
+            connection: Any = client.connection
+            connection._send = fail
             assert not client.connection.send([b"x"])
             assert not client.reasons
             assert not client.connection.send([b"x"])

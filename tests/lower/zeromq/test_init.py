@@ -7,12 +7,13 @@ import os
 import signal
 import socket
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from callosum.auth import INSECURE
 from callosum.errors import ConfigurationError, ConnectError, ProtocolError
-from callosum.lower.base import ConnectionLimits
+from callosum.lower.base import ConnectionLimits, Frame
 from callosum.lower.zeromq import ZeroMQ
 from tests.lower.recorder import dial, listening, run, until
 from tests.lower.zeromq.process import other_process
@@ -53,7 +54,7 @@ def test_sizes_around_every_threshold(address):
         async with listening(ZeroMQ(), address, echo=True) as server:
             client = await dial(ZeroMQ(), server.address)
             sizes = [1, 32, 33, 255, 256, 65535, 65536, 65537, 262143, 262144, 262145, 3 << 20]
-            sent = [[os.urandom(size), memoryview(os.urandom(size))] for size in sizes]
+            sent: list[list[Frame]] = [[os.urandom(size), memoryview(os.urandom(size))] for size in sizes]
             for message in sent:
                 assert client.connection.send(message)
             await until(lambda: len(client.messages) == len(sent))
@@ -299,7 +300,7 @@ def test_no_message_stalls_on_the_edge_triggered_descriptor(sizes):
 
 def test_nothing_leaks_over_many_connects():
     def descriptors():
-        return len(os.listdir("/proc/self/fd"))
+        return len(list(Path("/proc/self/fd").iterdir()))
 
     async def main():
         async with listening(ZeroMQ(), "tcp://127.0.0.1:0", echo=True) as server:
@@ -313,7 +314,7 @@ def test_nothing_leaks_over_many_connects():
             await until(lambda: not server.listener._connections and not server.listener._by_descriptor)
             await until(lambda: descriptors() <= before + 2)
 
-    if os.path.isdir("/proc/self/fd"):
+    if Path("/proc/self/fd").is_dir():
         run(main())
 
 
