@@ -39,8 +39,9 @@ class Channel(ABC):
         metadata: Metadata | None = None,
         parent: int = 0,
     ) -> Body:
-        """One request and its reply: the bytes of a result or of a declared exception. Of a oneway nothing comes back:
-        it returns b"" when the request was handed to a connection.
+        """One request and its reply: the bytes of a result or of a declared exception.
+
+        Of a oneway nothing comes back: it returns b"" when the request was handed to a connection.
 
         Cancellation: safe. The handler is cancelled; what was not sent never leaves.
 

@@ -6,7 +6,7 @@ import asyncio
 import enum
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Final
 
@@ -30,6 +30,7 @@ from callosum.protocol.messages import ResetCode, Resumption
 from callosum.protocol.outbox import Gate
 from callosum.session.counters import Counters
 from callosum.session.session import Session, opening
+from callosum.session.workers import STOP_TIMEOUT
 from callosum.settings import ProcessGuard, Settings, resend_budget
 
 _log = logging.getLogger("callosum.endpoints")
@@ -151,7 +152,7 @@ class _Line:
                     self.retired.set()
                     self._endpoint.succeed(self, session.core.outgoing.take_unsent(event.goaway.last_id))
             case Broken():
-                self._endpoint.broken(event, session)
+                self._endpoint.broken(event)
             case Ended():
                 self._on_ended(session, event)
             case _:
@@ -166,7 +167,7 @@ class _Line:
             self._backoff.reset()
             self._endpoint.ready()
         else:
-            self._opening = asyncio.create_task(self._greet(session))
+            self._opening = self._endpoint.spawn(self._greet(session))
 
     async def _greet(self, session: Session) -> None:
         """Run ``on_connect`` before other calls leave."""
@@ -175,9 +176,11 @@ class _Line:
         opening.set(session)
         try:
             await on_connect(peer)
-        except Exception as error:  # whatever the user's function raises: connect() raises it, or it is logged
+        except Exception as error:  # noqa: BLE001 - whatever the user's function raises: connect() raises it, or it is logged
             self._endpoint.not_greeted(error)
             session.close(ResetCode.CLOSED, "on_connect failed")
+            return
+        if session.core.state is SessionState.ENDED:
             return
         self._backoff.reset()
         session.core.gate = Gate.OPEN
@@ -269,6 +272,8 @@ class ConnectEndpoint:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._guard.is_child:
+            return  # the sockets are the parent's
         try:
             if kind is None:
                 await self._drain()
@@ -283,11 +288,23 @@ class ConnectEndpoint:
         await asyncio.gather(*(session.drain("the endpoint is closing", until) for session in standing))
 
     async def _stop(self) -> None:
+        """Close everything, and do not leave it half done where the caller is cancelled meanwhile."""
+        ending = asyncio.create_task(self._end())
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait({ending})
+            raise
+
+    async def _end(self) -> None:
         self._closing.set()
-        for task in self._tasks:
+        tasks = set(self._tasks)
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if tasks:
+            _, stuck = await asyncio.wait(tasks, timeout=STOP_TIMEOUT)
+            if stuck:
+                _log.error("on_connect ignores its cancellation and is left behind")
         for line in self._lines:
             line.session.close(ResetCode.CLOSED, "the endpoint was closed")
         self.peer.close()
@@ -317,10 +334,22 @@ class ConnectEndpoint:
     def _start_line(self) -> _Line:
         line = _Line(self)
         self._lines.append(line)
-        task = asyncio.create_task(line.keep())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.spawn(line.keep())
         return line
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """A task that the endpoint owns."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a fault of callosum: an endpoint stopped dialling", exc_info=error)
+            if not self._first.done():
+                self._first.set_exception(error)
 
     def succeed(self, line: _Line, unsent: Sequence[OutgoingCall]) -> None:
         """The session of a line drains: a fresh one beside it has the later calls."""
@@ -368,7 +397,7 @@ class ConnectEndpoint:
         else:
             self._first.set_exception(error)
 
-    def broken(self, event: Broken, session: Session) -> None:
+    def broken(self, event: Broken) -> None:
         """A connection is gone."""
         self._last_error = ConnectError(event.reason)
         if self._first.done():

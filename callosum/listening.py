@@ -7,11 +7,12 @@ import logging
 import secrets
 import signal
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Set
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from callosum.errors import ProtocolError
+from callosum.errors import ConfigurationError, ProtocolError
 from callosum.layers import lower_layer
 from callosum.lower.base import Connection, Frames, Listener
 from callosum.peer import Peer
@@ -30,7 +31,9 @@ _log = logging.getLogger("callosum.endpoints")
 HANDSHAKE_TIMEOUT: Final = 5.0
 """Seconds that a new connection has for its HELLO."""
 MAX_GREETINGS: Final = 256
-"""Connections that have not said HELLO yet; over it the next one is closed at once."""
+"""Connections that have not said HELLO, or not sent their OFFER, yet; over it the next one is closed at once."""
+MAX_SESSIONS: Final = 10_000
+"""Sessions of one endpoint; over it the one that was detached first ends, and without such a one the new one waits."""
 
 
 class _Greeting:
@@ -54,7 +57,7 @@ class _Greeting:
     def writable(self) -> None:
         """Nothing waits to be sent."""
 
-    def closed(self, reason: str) -> None:
+    def closed(self, reason: str) -> None:  # noqa: ARG002 - the contract's
         self._timer.cancel()
         self._endpoint.forget(self)
 
@@ -75,7 +78,7 @@ class _Route(NamedTuple):
     session: Session
 
 
-class PeersView(Set[Peer]):
+class PeersView(AbstractSet[Peer]):
     """A live view of the peers whose sessions are open, the detached ones included."""
 
     __slots__ = ("_sessions",)
@@ -113,36 +116,42 @@ class ListenEndpoint:
         self._listeners = [lower_layer(a).listener(a, settings.auth) for a in settings.addresses]
         self._guard = ProcessGuard()
         self._greetings: dict[_Greeting, None] = {}
+        self._openings: dict[Session, asyncio.TimerHandle] = {}
         self._sessions: dict[int, Session] = {}
         self._last_session = 0
         self._accepting: list[asyncio.Queue[Peer | None]] = []
         self._drains_until: float | None = None
         self._closed = asyncio.Event()
-        self.peers: Set[Peer] = PeersView(self._sessions)
+        self._ending: asyncio.Task[None] | None = None
+        self._entered = False
+        self.peers: AbstractSet[Peer] = PeersView(self._sessions)
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         self._guard.check()
+        if self._entered:
+            raise ConfigurationError("this listen() was entered before; call listen() again for another server")
+        self._entered = True
         self._dispatcher.workers.open()
-        opened: list[Listener] = []
         try:
             for listener in self._listeners:
                 await listener.open(self._accept)
-                opened.append(listener)
         except BaseException:
-            for listener in opened:
-                await listener.close()
-            await self._dispatcher.workers.close()
+            await self._abort_all()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if kind is None:
-            await self.drain()
-        await self.abort()
+        if self._guard.is_child:
+            return  # the sockets are the parent's
+        try:
+            if kind is None:
+                await self.drain()
+        finally:
+            await self._abort_all()
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -153,7 +162,11 @@ class ListenEndpoint:
         """Serve until SIGINT or SIGTERM, then drain and return; a second signal aborts.
 
         Off the main thread no signal is caught. Cancellation: safe; nothing is drained.
+
+        Raises:
+            ConfigurationError: In a forked child.
         """
+        self._guard.check()
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         abort = asyncio.Event()
@@ -177,7 +190,11 @@ class ListenEndpoint:
         """Take no new sessions, tell every peer, finish what runs, and close; within the grace time.
 
         Cancellation: safe; what was not finished goes on until `abort`.
+
+        Raises:
+            ConfigurationError: In a forked child.
         """
+        self._guard.check()
         if self._closed.is_set():
             return
         now = asyncio.get_running_loop().time()
@@ -187,10 +204,32 @@ class ListenEndpoint:
         await asyncio.gather(*(s.drain("the endpoint is closing", self._drains_until) for s in sessions))
 
     async def abort(self) -> None:
-        """Close everything now; what runs is cancelled. May be called twice."""
-        if self._closed.is_set():
-            return
-        self._closed.set()
+        """Close everything now; what runs is cancelled. May be called twice.
+
+        Cancellation: safe; the closing goes on, and leaving the ``async with`` waits for it. So a handler may call it.
+
+        Raises:
+            ConfigurationError: In a forked child.
+        """
+        self._guard.check()
+        await asyncio.shield(self._end())
+
+    async def _abort_all(self) -> None:
+        """Close everything, and do not leave it half done where the caller is cancelled meanwhile."""
+        ending = self._end()
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await asyncio.wait({ending})
+            raise
+
+    def _end(self) -> asyncio.Task[None]:
+        if self._ending is None:
+            self._closed.set()
+            self._ending = asyncio.create_task(self._close())
+        return self._ending
+
+    async def _close(self) -> None:
         for greeting in list(self._greetings):
             greeting.refuse(ResetCode.DRAINING, "the endpoint is closing")
         self._greetings.clear()
@@ -203,7 +242,12 @@ class ListenEndpoint:
             queue.put_nowait(None)
 
     async def accepted(self) -> AsyncIterator[Peer]:
-        """Each session's peer once: those that are open now, and every new one, until the endpoint closes."""
+        """Each session's peer once: those that are open now, and every new one, until the endpoint closes.
+
+        Raises:
+            ConfigurationError: In a forked child.
+        """
+        self._guard.check()
         queue: asyncio.Queue[Peer | None] = asyncio.Queue()  # bounded by the sessions that are open or just were
         for peer in self.peers:
             queue.put_nowait(peer)
@@ -218,7 +262,7 @@ class ListenEndpoint:
 
     def _accept(self, connection: Connection) -> None:
         self._counts.count("connections")
-        if self._closed.is_set() or len(self._greetings) >= MAX_GREETINGS:
+        if self._closed.is_set() or len(self._greetings) + len(self._openings) >= MAX_GREETINGS:
             self._counts.refuse("greetings")
             connection.close()
             return
@@ -261,8 +305,18 @@ class ListenEndpoint:
             session.end("the other side gave the session up")
         if self._drains_until is not None:
             self._refuse(greeting, ResetCode.DRAINING, "the endpoint is draining")
-            return
-        self._open(greeting, hello)
+        elif len(self._sessions) >= MAX_SESSIONS and not self._make_room():
+            self._refuse(greeting, ResetCode.DRAINING, f"there are {MAX_SESSIONS} sessions already")
+        else:
+            self._open(greeting, hello)
+
+    def _make_room(self) -> bool:
+        """End the session that has been without a connection for longest; whether there was one."""
+        detached = [s for s in self._sessions.values() if s.core.state is SessionState.DETACHED]
+        if not detached:
+            return False
+        min(detached, key=lambda session: session.core.grace_ends).end("there are too many sessions")
+        return True
 
     def _named(self, greeting: _Greeting, hello: Hello) -> Session | None:
         """The session that a HELLO names, if it knows its secret."""
@@ -294,17 +348,25 @@ class ListenEndpoint:
         session = Session(core, self._dispatcher, self._on_life, self._counts)
         session.peer = Peer(_Route(session), self._settings.timeout, self._chain)
         self._sessions[ident] = session
+        self._openings[session] = loop.call_later(HANDSHAKE_TIMEOUT, self._give_up, session)
         session.accept(greeting.connection, hello, welcome)
+
+    def _give_up(self, session: Session) -> None:
+        """The other side has not sent its OFFER in time."""
+        session.close(ResetCode.PROTOCOL, "no OFFER in time")
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
     def _on_life(self, session: Session, event: Event) -> None:
         match event:
             case Opened():
+                self._openings.pop(session).cancel()
                 self._counts.count("sessions")
                 for queue in self._accepting:
                     queue.put_nowait(session.peer)
             case Ended():
+                if (timer := self._openings.pop(session, None)) is not None:
+                    timer.cancel()
                 self._sessions.pop(session.core.session, None)
                 session.peer.close()
             case Broken() | Resumed():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import os
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from callosum.context import Key, Metadata
-from callosum.errors import ConnectionLost, Outcome
+from callosum.errors import ConfigurationError, ConnectionLost, Outcome
 from callosum.interceptors import Next
 from callosum.protocol.calls import SessionState
 from callosum.protocol.core import Role
@@ -70,6 +72,7 @@ class Peer:
         self._closed = asyncio.Event()
         self.chain = chain
         self.route = route
+        _peers.add(self)
 
     def stub(
         self,
@@ -120,10 +123,12 @@ class Peer:
     @property
     def state(self) -> PeerState:
         """How the other side is reached now."""
-        return PeerState.CLOSED if self._closed.is_set() else _STATES[self.route.session.core.state]
+        state = self.route.session.core.state
+        return PeerState.CLOSED if self._closed.is_set() else _STATES[state]
 
     async def wait_closed(self) -> None:
         """Wait until the peer is closed for good. Cancellation: safe."""
+        _ = self.route.session
         await self._closed.wait()
 
     async def drain(self) -> None:
@@ -144,4 +149,27 @@ class Peer:
         self._closed.set()
 
     def __repr__(self) -> str:
+        if isinstance(self.route, _Forked):
+            return "<peer of the parent process>"
         return f"<peer {self.address or 'without a connection'}, {self.state.value}>"
+
+
+class _Forked:
+    """The way that calls take in a forked child: none. Put there at the fork, so that no call pays for a check."""
+
+    @property
+    def session(self) -> Session:
+        raise ConfigurationError(
+            "this peer was opened before a fork; a child process must open its own, with connect() or listen()"
+        )
+
+
+_peers: weakref.WeakSet[Peer] = weakref.WeakSet()
+
+
+def _refuse_all() -> None:
+    for peer in _peers:
+        peer.route = _Forked()
+
+
+os.register_at_fork(after_in_child=_refuse_all)

@@ -176,10 +176,11 @@ def service_of(service_class: type) -> Service:
     Raises:
         ConfigurationError: No installed IDL layer knows the class, or its IDL has faults.
     """
-    known: Service | None = service_class.__dict__.get("__callosum_service__")
+    is_class = isinstance(service_class, type)  # it is what users wrote
+    known: Service | None = service_class.__dict__.get("__callosum_service__") if is_class else None
     if known is not None:
         return known
-    for layer in _upper_layers():
+    for layer in _upper_layers() if is_class else ():
         service = layer.service_of(service_class)
         if service is not None:
             service_class.__callosum_service__ = service  # type: ignore[attr-defined]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from callosum.errors import ConfigurationError
+from callosum.errors import ConfigurationError, ProtocolError
 from callosum.interceptors import Interceptor, Next, compose
-from callosum.protocol.handshake import HEARTBEAT_CEILING, HEARTBEAT_FLOOR, Terms
+from callosum.protocol import wire
+from callosum.protocol.handshake import HEARTBEAT_CEILING, HEARTBEAT_FLOOR, Terms, make_hello
 from callosum.protocol.limits import Limits
 from callosum.protocol.messages import Info
 from callosum.protocol.positions import ResendBudget
@@ -55,7 +57,23 @@ class Settings:
         for name in ("grace", "timeout", "max_concurrency", "max_pending", "patience"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise ConfigurationError(f"{name}={value!r}: give a number above 0")
+                option = "connect_timeout" if name == "patience" else name
+                raise ConfigurationError(f"{option}={value!r}: give a number above 0")
+        if self.grace == math.inf:
+            raise ConfigurationError(
+                "grace=inf: nobody would ever learn that a session is gone; give a number of seconds"
+            )
+        if self.info:
+            self._check_info()
+
+    def _check_info(self) -> None:
+        """What the other side could not read would end in a connection that is refused again and again."""
+        try:
+            wire.decode(wire.encode([make_hello(Terms(info=self.info), 1, None)]))
+        except (ProtocolError, TypeError, ValueError, OverflowError) as error:
+            raise ConfigurationError(
+                f"info cannot be sent: {error}; give a mapping of text to text, bytes, numbers, lists and mappings"
+            ) from None
 
     def dispatcher(self, counters: Counters) -> HandlerDispatcher:
         """What takes calls to the handlers. Raises ConfigurationError with every fault of every handler."""
@@ -85,14 +103,19 @@ class ProcessGuard:
     def __init__(self) -> None:
         self._pid = os.getpid()
 
+    @property
+    def is_child(self) -> bool:
+        """Whether this is a process that was forked off the endpoint's."""
+        return os.getpid() != self._pid
+
     def check(self) -> None:
         """Raises ConfigurationError in a forked child."""
-        if os.getpid() != self._pid:
+        if self.is_child:
             raise ConfigurationError(
                 "this endpoint was opened before a fork; a child process must open its own, with connect() or listen()"
             )
 
 
 def addresses_of(address: str | Sequence[str]) -> tuple[str, ...]:
-    """One address, or several."""
-    return (address,) if isinstance(address, str) else tuple(address)
+    """One address, or several; each once."""
+    return (address,) if isinstance(address, str) else tuple(dict.fromkeys(address))

@@ -27,6 +27,7 @@ from callosum.errors import ProtocolError
 from callosum.protocol import wire
 from callosum.protocol.calls import (
     SESSION,
+    IncomingCall,
     OutgoingCall,
     SessionEvent,
     SessionState,
@@ -113,9 +114,9 @@ class SessionCore:
         limits = terms.limits
         self._resend = resend if resend is not None else ResendBuffer()
         self._deadlines = Deadlines()
-        self._outbox = Outbox(role.value, limits, self._resend)
-        self.incoming = IncomingCalls(3 - role.value, limits, self._outbox, self._deadlines)
-        self.outgoing = OutgoingCalls(limits, self._outbox, self._deadlines, self.incoming.calls)
+        self.outbox = Outbox(role.value, limits, self._resend)
+        self.incoming = IncomingCalls(3 - role.value, limits, self.outbox, self._deadlines)
+        self.outgoing = OutgoingCalls(limits, self.outbox, self._deadlines, self.incoming.calls)
         self._receipt = Receipt(limits.ack_records, limits.ack_bytes, limits.ack_delay)
         self._transit = Transit()
         self._liveness: Liveness | None = None
@@ -181,7 +182,7 @@ class SessionCore:
         self._offered = self._greeting = None
         self._resending.clear()
         if self.state is SessionState.OPENING:
-            return self.end("the connection broke before the session opened", now)
+            return self.end("the connection broke before the session opened")
         if self._resend.stalled_since is not None:
             self._stalled_before += now - max(self._resend.stalled_since, self._attached_at)
         if SessionEvent.BREAK in SESSION[self.state]:
@@ -200,7 +201,7 @@ class SessionCore:
     def _agree(self, welcome: Welcome, window_calls: int, window_bytes: int) -> None:
         self._agreement = agree(welcome, window_calls, window_bytes)
         self.body_bytes = self._agreement.body_bytes
-        self._outbox.window.take_back(window_calls, window_bytes)
+        self.outbox.window.take_back(window_calls, window_bytes)
 
     @property
     def _agreed(self) -> Agreement:
@@ -231,14 +232,14 @@ class SessionCore:
                 self._void(batch, gone)
                 self._resending.append(batch)
         for size in gone.values():
-            self._outbox.window.take_back(1, size)
+            self.outbox.window.take_back(1, size)
 
     def _void(self, batch: SentBatch, gone: dict[int, int]) -> None:
         """Replace requests whose caller has gone, of which the other side has nothing, and note their sizes."""
         for index, message in enumerate(batch.messages):
             request = message.message if isinstance(message, Fragment) else message
             if isinstance(request, Request):
-                ended = request.id not in self._outbox.outgoing and not request.flags & ONEWAY
+                ended = request.id not in self.outbox.outgoing and not request.flags & ONEWAY
                 if not ended:
                     continue
                 size = len(message.body) if isinstance(message, Fragment) else len(request.body)
@@ -276,8 +277,8 @@ class SessionCore:
             return None
         if self._resending:
             return self._resend_next(now)
-        if not self._outbox.is_empty:
-            departure = self._outbox.compose(self._gate(), now)
+        if not self.outbox.is_empty:
+            departure = self.outbox.compose(self._gate(), now)
             if departure is not None:
                 return self._depart(departure, now)
         if self._receipt.due <= now:
@@ -319,7 +320,7 @@ class SessionCore:
         self.outgoing.open_ahead(call)
 
     def _watch_patience(self, now: float) -> None:
-        for call in self._outbox.queued():
+        for call in self.outbox.queued():
             self._watch(call, now)
 
     def _watch(self, call: OutgoingCall, now: float) -> None:
@@ -330,17 +331,12 @@ class SessionCore:
     @property
     def in_flight(self) -> int:
         """How many calls are under way, in both directions."""
-        return len(self._outbox.outgoing) + len(self.incoming.calls)
+        return len(self.outbox.outgoing) + len(self.incoming.calls)
 
     @property
     def is_congested(self) -> bool:
         """Whether the other side takes replies so slowly that no further handler should start for it."""
-        return self._outbox.is_congested
-
-    @property
-    def reply_bytes(self) -> int:
-        """Bytes of replies that have not left."""
-        return self._outbox.reply_bytes
+        return self.outbox.is_congested
 
     @property
     def unacknowledged(self) -> int:
@@ -362,10 +358,18 @@ class SessionCore:
         """The number of the next record that has not arrived."""
         return self._receipt.expected
 
+    def is_settled(self) -> bool:
+        """Whether a session that drains has nothing more to wait for."""
+        if self.state is SessionState.OPEN:
+            return self.is_flushed and not self.unacknowledged
+        if self.role is Role.CONNECTOR:
+            return True
+        return not self.unacknowledged and not self.outbox.has_replies
+
     @property
     def is_flushed(self) -> bool:
         """Whether nothing waits to leave."""
-        return self._outbox.is_empty and self._offered is None and not self._resending
+        return self.outbox.is_empty and self._offered is None and not self._resending
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -374,14 +378,14 @@ class SessionCore:
         if self.incoming.goaway is None:
             goaway = GoAway(self.incoming.last_id, round(self.grace * 1000), reason)
             self.incoming.goaway = goaway
-            self._outbox.add_control(goaway)
+            self.outbox.add_control(goaway)
 
     def reset(self, code: ResetCode, text: str, now: float) -> list[Event]:
         """Close the connection with a RESET, and end the session where the code ends it."""
         farewell = self._farewell(code, text, now)
         events: list[Event] = [Broken(text, code, farewell)]
         if code in SESSION_ENDING:
-            events += self.end(text, now)
+            events += self.end(text)
         return events
 
     def _farewell(self, code: ResetCode, text: str, now: float) -> list[Frame]:
@@ -390,7 +394,7 @@ class SessionCore:
             return wire.encode([Reset(code, text)], self._resend.next, ack, _clock_ms(now))
         return wire.encode([Reset(code, text)], sent_ms=_clock_ms(now))
 
-    def end(self, reason: str, now: float) -> list[Event]:
+    def end(self, reason: str) -> list[Event]:
         """End the session here and now; calls end with what is known of them."""
         if self.state is SessionState.ENDED:
             return []
@@ -399,7 +403,7 @@ class SessionCore:
         unsent = self.outgoing.take_unsent() if self.role is Role.CONNECTOR else ()
         self.outgoing.end_all(reason, events)
         self.incoming.end_all(events)
-        self._outbox.clear()
+        self.outbox.clear()
         self._deadlines.clear()
         self._resend.clear()
         self._resending.clear()
@@ -442,7 +446,7 @@ class SessionCore:
         if self.state in (SessionState.DETACHED, SessionState.RESUMING) and now >= self.grace_ends:
             if self._liveness is not None:
                 events.append(Broken("the grace time is over"))
-            return events + self.end("the connection was lost for longer than the grace time", now)
+            return events + self.end("the connection was lost for longer than the grace time")
         if self._liveness is not None and not self._check_liveness(self._liveness, now, events):
             return events
         if self.state is SessionState.OPEN and self._resend.stalled_since is not None:
@@ -452,16 +456,18 @@ class SessionCore:
 
     def _expire_calls(self, now: float, events: list[Event]) -> None:
         for call in self._deadlines.expired(now):
-            if isinstance(call, OutgoingCall):
-                self.outgoing.expire(call, self.state is SessionState.OPEN, events)
-            else:
+            if isinstance(call, IncomingCall):
                 self.incoming.expire(call, events)
+            elif call.request.deadline is not None:
+                self.outgoing.expire(call, events)
+            elif self.state is not SessionState.OPEN:
+                self.outgoing.lose_patience(call, events)
 
     def _check_liveness(self, liveness: Liveness, now: float, events: list[Event]) -> bool:
         verdict = liveness.on_timer(now)
         if verdict is Verdict.ASK and self.state is SessionState.OPEN:
             self._ping += 1
-            self._outbox.add_control(Ping(self._ping))
+            self.outbox.add_control(Ping(self._ping))
         elif verdict is Verdict.DEAD:
             events.append(Broken("the other side is silent"))
             return False
@@ -504,7 +510,7 @@ class SessionCore:
 
     def _check_backlog(self, now: float, events: list[Event]) -> None:
         """Who lets even the reserve for control records run full is cut off, so that memory stays bounded."""
-        if self._outbox.is_overdrawn and self.state is not SessionState.ENDED:
+        if self.outbox.is_overdrawn and self.state is not SessionState.ENDED:
             events += self.reset(ResetCode.SLOW, "the other side does not take what it asked for", now)
 
     def _receive_answer(self, batch: wire.Batch, now: float, events: list[Event]) -> None:
@@ -516,7 +522,7 @@ class SessionCore:
         if isinstance(answer, Welcome):
             self._on_welcome(answer, now, events)
         elif isinstance(answer, Reset):
-            self._on_reset(answer, now, events)
+            self._on_reset(answer, events)
         else:
             raise ProtocolError(f"a HELLO is answered by {type(answer).__name__}")
 
@@ -525,7 +531,7 @@ class SessionCore:
             if not welcome.resumed:
                 hello = self.hello
                 assert hello is not None, "a HELLO was answered"
-                ended = self.end("the other side does not know the session any more", now)
+                ended = self.end("the other side does not know the session any more")
                 events.append(NotResumed(hello, welcome))
                 events += ended
                 return
@@ -540,7 +546,7 @@ class SessionCore:
         self.session, self.token = welcome.session, welcome.token
         self._agree(welcome, welcome.window_calls, welcome.window_bytes)
         self._liveness = Liveness(self._agreed.heartbeat, now)
-        self._outbox.add_first(Offer(self.terms.services))
+        self.outbox.add_first(Offer(self.terms.services))
         events.append(Opened(welcome.services))
 
     def _receive_batch(self, batch: wire.Batch, now: float, events: list[Event]) -> None:
@@ -557,7 +563,7 @@ class SessionCore:
                 old -= 1
                 continue
             if self.state is not SessionState.OPEN:
-                self._receive_opening(message, now, events)
+                self._receive_opening(message, events)
                 if self.state is SessionState.ENDED:
                     return
             elif kind is Reply:
@@ -567,13 +573,13 @@ class SessionCore:
             else:
                 self._receive_other(message, delay_ms, now, events)
 
-    def _receive_opening(self, message: Message, now: float, events: list[Event]) -> None:
+    def _receive_opening(self, message: Message, events: list[Event]) -> None:
         """Until the OFFER has come, the listener takes nothing else."""
         if isinstance(message, Offer):
             self._move(SessionEvent.OFFER)
             events.append(Opened(message.services))
         elif isinstance(message, Reset):
-            self._on_reset(message, now, events)
+            self._on_reset(message, events)
         else:
             raise ProtocolError(f"a fresh session begins with its OFFER, not with {type(message).__name__}")
 
@@ -589,17 +595,17 @@ class SessionCore:
             case Cancel():
                 self.incoming.cancel(message.id, events)
             case Credit():
-                self._outbox.window.take_back(message.calls, message.size)
+                self.outbox.window.take_back(message.calls, message.size)
             case Ping():
                 self.lag_ms = message.lag_ms
-                self._outbox.add_control(Pong(message.number))
+                self.outbox.add_control(Pong(message.number))
             case Pong():
                 self.lag_ms = message.lag_ms
             case GoAway():
                 self.goaway = message
                 events.append(Draining(message))
             case Reset():
-                self._on_reset(message, now, events)
+                self._on_reset(message, events)
             case Extension():
                 self.skipped += 1
             case Void():
@@ -609,11 +615,11 @@ class SessionCore:
             case Request() | Reply():
                 raise AssertionError("these were taken before")
 
-    def _on_reset(self, reset: Reset, now: float, events: list[Event]) -> None:
+    def _on_reset(self, reset: Reset, events: list[Event]) -> None:
         text = reset.text or f"the other side closed the connection: {reset.code}"
         events.append(Broken(text, reset.code))
         if reset.code in SESSION_ENDING:
-            events += self.end(text, now)
+            events += self.end(text)
 
 
 def _clock_ms(now: float) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 from callosum.errors import Code, Detail, Outcome, ProtocolError
+from callosum.protocol import wire
 from callosum.protocol.assembly import Assembly
 from callosum.protocol.calls import INCOMING, IncomingCall, IncomingEvent, IncomingState
 from callosum.protocol.credit import ReceiveWindow
@@ -40,6 +41,8 @@ _END: Final = IncomingEvent.END
 Refusal = tuple[Code, str]
 MAX_SKIPPING = 1024
 """Refused bodies whose rest may still be arriving."""
+MAX_RETRY_AFTER = 86_400.0
+"""Seconds; nobody is asked to wait longer."""
 MAX_ERROR_TEXT = 2000
 """Characters of an error's text that travel."""
 
@@ -191,13 +194,13 @@ class IncomingCalls:
     def reply(self, call: IncomingCall, body: Body, metadata: Metadata | None) -> None:
         """Answer with a result or a declared exception, and end the call."""
         request = call.request
-        if call.state is not _ABANDONED and not request.flags & ONEWAY:
+        if call.state is _STARTED and not request.flags & ONEWAY:
             self._outbox.add_reply(Reply(request.id, body, metadata))
         self.finish(call)
 
     def answer_error(self, call: IncomingCall, error: Error) -> None:
         """Answer with an error, and end the call."""
-        if call.state is not IncomingState.ABANDONED and not call.request.flags & ONEWAY:
+        if call.state in (_PENDING, _STARTED) and not call.request.flags & ONEWAY:
             self._outbox.add_reply(error)
         self.finish(call)
 
@@ -267,9 +270,18 @@ def make_error(
     error_id: str = "",
     retry_after: float | None = None,
 ) -> Error:
-    """An ERROR that surely fits into a header, and says where something was cut off."""
-    retry_after_ms = None if retry_after is None else max(0, round(retry_after * 1000))
-    text = text.encode("utf-8", "replace").decode("utf-8")
+    """An ERROR that surely fits into a header, and says where something was left out. Never raises."""
+    retry_after_ms = None
+    if isinstance(retry_after, int | float) and 0 <= retry_after < MAX_RETRY_AFTER:
+        retry_after_ms = round(retry_after * 1000)
+    text = str(text).encode("utf-8", "replace").decode("utf-8")
     if len(text) > MAX_ERROR_TEXT:
         text = text[:MAX_ERROR_TEXT] + "…"
-    return Error(ident, code, outcome, text, details, error_id, retry_after_ms)
+    error = Error(ident, code, outcome, text, details, error_id, retry_after_ms)
+    try:
+        wire.check_header(error)
+        if details:
+            wire.decode(wire.encode([error]))  # what the other side could not read would end the session
+    except (ValueError, ProtocolError) as unfit:
+        return Error(ident, code, outcome, f"{text} (without its details: {unfit})", {}, error_id, retry_after_ms)
+    return error

@@ -31,6 +31,8 @@ from callosum.protocol.messages import (
 )
 from callosum.protocol.positions import ResendBuffer
 
+MAX_TIMEOUT: Final = 1e9
+"""Seconds: who gives more (infinity, for example) means no end, which this is."""
 _QUEUED: Final = OutgoingState.QUEUED
 _NUMBERED: Final = OUTGOING[_QUEUED][OutgoingEvent.NUMBER]
 
@@ -359,7 +361,7 @@ class Outbox:
 def set_timeout(request: Request, now: float) -> None:
     """Turn the deadline into what is left of it; rounded up, so that nothing expires early at the other side."""
     if request.deadline is not None:
-        request.timeout_ms = max(0, math.ceil((request.deadline - now) * 1000))
+        request.timeout_ms = max(0, math.ceil(min(request.deadline - now, MAX_TIMEOUT) * 1000))
 
 
 def _part(body: Body, offset: int) -> tuple[Body, int]:

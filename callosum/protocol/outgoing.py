@@ -108,19 +108,20 @@ class OutgoingCalls:
                 call.request.parent = 0
                 self._outbox.add_request(call)
 
-    def expire(self, call: OutgoingCall, connected: bool, events: list[Event]) -> None:
-        """The deadline of a call has passed, or its patience where it has no deadline."""
-        deadline = call.request.deadline
+    def expire(self, call: OutgoingCall, events: list[Event]) -> None:
+        """The deadline of a call has passed."""
         outcome = call.outcome(self.handed_over)
-        if deadline is None:
-            if connected or call.state is not OutgoingState.QUEUED:
-                return
-            call.failure = Unavailable("not connected", outcome=Outcome.NOT_SENT)
-        else:
-            late = "before it was sent" if outcome is Outcome.NOT_SENT else "before an answer came"
-            call.failure = DeadlineExceeded(f"the deadline of {call.request.method} passed {late}", outcome=outcome)
+        late = "before it was sent" if outcome is Outcome.NOT_SENT else "before an answer came"
+        call.failure = DeadlineExceeded(f"the deadline of {call.request.method} passed {late}", outcome=outcome)
         self.cancel(call, CancelReason.DEADLINE)
         events.append(call)
+
+    def lose_patience(self, call: OutgoingCall, events: list[Event]) -> None:
+        """A call without a deadline has waited for a connection long enough."""
+        if call.state is OutgoingState.QUEUED:
+            call.failure = Unavailable("not connected", outcome=Outcome.NOT_SENT)
+            self.cancel(call, CancelReason.DEADLINE)
+            events.append(call)
 
     def end_oneways(self, calls: list[OutgoingCall], events: list[Event]) -> None:
         """These were handed over: all that their callers wait for."""

@@ -18,7 +18,7 @@ from callosum.errors import ProtocolError
 from callosum.protocol.messages import Message
 
 
-class Gap(Exception):  # noqa: N818 - it never leaves the protocol: the core gives the connection up
+class Gap(Exception):
     """Records are missing before what has arrived."""
 
 

@@ -298,7 +298,7 @@ def _decode_records(batch: Batch, head: bytes, frames: Sequence[Frame], records:
             raise ProtocolError(f"a record of {length} bytes, header {header_length}, flags {flags} is not valid")
         try:
             header = _unpack(head[start:body_start], max_ext_len=0)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever msgpack makes of hostile bytes
             raise ProtocolError(f"a header is not valid msgpack: {error}") from None
         if not flags and type(header) is list:
             # the two messages of every call first; what is not exactly of their shape goes the long way
@@ -513,7 +513,7 @@ def _decode_handshake_body(body: Body) -> object:
         raise ValueError(f"a body of {len(body)} bytes is over {limits.MAX_HANDSHAKE_BODY}")
     try:
         decoded: object = _unpack(body, max_array_len=4096, max_map_len=4096, max_ext_len=0, ext_hook=_refuse_extension)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - as above
         raise ValueError(f"the body is not valid msgpack: {error}") from None
     return decoded
 

@@ -12,6 +12,7 @@ from callosum.channel import Failure, Flushable, Inbound
 from callosum.context import Call, current
 from callosum.errors import Code, DecodeError, EncodeError, Outcome, RpcError
 from callosum.interceptors import Interceptor, Next, compose
+from callosum.protocol.messages import ONEWAY
 from callosum.service import MethodCodec
 from callosum.session.counters import Counters
 from callosum.session.registry import Registry, Target
@@ -51,6 +52,10 @@ class HandlerDispatcher:
             self._refuse(call, Code.UNIMPLEMENTED, self._unknown(request.method))
         elif request.codec not in target.codecs:
             self._refuse(call, Code.UNIMPLEMENTED, f"{request.method} is not served in the encoding {request.codec!r}")
+        elif target.is_oneway and not request.flags & ONEWAY:
+            self._refuse(
+                call, Code.UNIMPLEMENTED, f"{request.method} is oneway here, and the caller waits for an answer"
+            )
         elif not self.workers.submit(call):
             self._refuse(call, Code.RESOURCE_EXHAUSTED, f"{self.workers.max_pending} calls wait already")
 
@@ -79,9 +84,14 @@ class HandlerDispatcher:
             return f"the service {service} has no method {method!r} here"
         return f"no service {service!r} is served here; there is {', '.join(served) or 'none'}"
 
-    def _refuse(self, call: Inbound, code: Code, text: str) -> None:
+    def _refuse(self, call: Inbound, code: Code, text: str, error_id: str = "") -> None:
         self._counters.refuse(code.name.lower())
-        call.fail(Failure(code, Outcome.REJECTED, text))
+        method = call.request.method
+        if call.request.flags & ONEWAY:
+            _log.warning("refusing a oneway call of %s from %s: %s", method, call.peer.address, text)
+        else:
+            _log.info("refusing a call of %s from %s: %s", method, call.peer.address, text)
+        call.fail(Failure(code, Outcome.REJECTED, text, error_id=error_id))
 
     # --- what a worker runs -------------------------------------------------------------------------------------------
 
@@ -94,6 +104,9 @@ class HandlerDispatcher:
             arguments = codec.decode_args(request.body)
         except DecodeError as error:
             self._refuse(inbound, Code.INVALID_ARGUMENT, str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - a fault of the codec
+            self._refuse(inbound, Code.INTERNAL, "the arguments could not be read", self._log_failure(target, error))
             return
         call = Call(target.method, inbound.peer, request.metadata or {}, request.key, request.deadline, inbound)
         call.arguments = arguments
@@ -110,7 +123,7 @@ class HandlerDispatcher:
                 inbound.reply(codec.encode_result(result))
         except asyncio.CancelledError:
             inbound.fail(Failure(Code.CANCELLED, Outcome.EXECUTED, "the handler was cancelled"))
-        except Exception as error:  # whatever a handler raises is its caller's to know, and nobody else's
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is its caller's to know, nobody else's
             self._answer_exception(inbound, target, codec, error)
         except BaseException:
             inbound.fail(Failure(Code.UNAVAILABLE, Outcome.EXECUTED, "the process is ending"))
@@ -124,13 +137,13 @@ class HandlerDispatcher:
         if not isinstance(error, EncodeError):
             try:
                 body = codec.encode_exception(error)
-            except EncodeError as unfit:
+            except Exception as unfit:  # noqa: BLE001 - an EncodeError, or a fault of the IDL layer: logged below
                 error = unfit
             else:
                 if body is not None:
                     inbound.reply(body)
                     return
-        if isinstance(error, RpcError) and not error.call:
+        if isinstance(error, RpcError) and not error.call and isinstance(error.code, Code):
             inbound.fail(
                 Failure(error.code, Outcome.EXECUTED, error.message, error.details, error.error_id, error.retry_after)
             )

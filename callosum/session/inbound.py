@@ -42,7 +42,10 @@ class SessionInbound(Inbound):
     def hold(self) -> bool:
         """Whether the session keeps the call until its peer takes replies again."""
         session = self.session
-        return session.core.reply_bytes > 0 and session.hold(self)
+        if not session.outbox.is_congested or not self.is_waiting:
+            return False
+        session.hold(self)
+        return True
 
     def start(self) -> bool:
         """Whether the handler may run."""

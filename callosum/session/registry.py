@@ -73,8 +73,14 @@ def _handlers(services: Services, faults: list[str]) -> Iterable[tuple[Service, 
         for service_class, handler in services.items():
             if isinstance(handler, type):
                 faults.append(f"{handler.__name__} is a class: give an instance of it, {handler.__name__}()")
-            else:
+                continue
+            try:
                 yield service_of(service_class), handler
+            except ConfigurationError as error:
+                faults.append(str(error))
+        return
+    if not isinstance(services, Iterable) or isinstance(services, str | type):
+        faults.append(f"{services!r} are no services: give {{service class: handler}}, or a list of handlers")
         return
     for handler in services:
         service = getattr(type(handler), "__callosum_service__", None)

@@ -84,6 +84,7 @@ class Session(Channel):
         self._flushing: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
+        self.outbox = core.outbox
         self._under_way = core.outgoing.under_way
         self._served = core.incoming.calls
         self._codecs: dict[Method, tuple[str, MethodCodec]] = {}
@@ -134,15 +135,19 @@ class Session(Channel):
     def end(self, reason: str) -> None:
         """End here and now, without a word to the other side."""
         self._drop_connection()
-        self._handle(self.core.end(reason, self._loop.time()))
+        self._handle(self.core.end(reason))
 
     async def drain(self, reason: str, until: float) -> None:
-        """Finish what is in flight, tell the other side, and close; at the instant ``until`` at the latest."""
+        """Finish what is in flight, tell the other side, and close; at the instant ``until`` at the latest.
+
+        A listener without a connection waits for its peer where that has not acknowledged all that it was sent; a
+        connector does not dial in order to say goodbye.
+        """
         core = self.core
         core.go_away(reason)
         self.flush_soon()
         await self.wait_for(lambda: not core.incoming.calls, until)
-        await self.wait_for(lambda: core.is_flushed and not core.unacknowledged, until)
+        await self.wait_for(core.is_settled, until)
         self.close(ResetCode.CLOSED, reason)
 
     async def wait_for(self, condition: Callable[[], bool], until: float | None = None) -> bool:
@@ -253,12 +258,9 @@ class Session(Channel):
 
     # --- calls: what the dispatcher calls -----------------------------------------------------------------------------
 
-    def hold(self, call: SessionInbound) -> bool:
+    def hold(self, call: SessionInbound) -> None:
         """Keep a call that would be started, while the peer does not take the replies that it already has."""
-        if self.core.is_congested:
-            self._held[call] = None
-            return True
-        return False
+        self._held[call] = None
 
     def oversized_reply(self, size: int) -> Failure:
         """What becomes of a reply that the other side does not accept."""
@@ -407,7 +409,7 @@ class Session(Channel):
                 self._break(event)
                 return
             case Ended():
-                self._finish(event)
+                self._finish()
             case _:
                 pass
         self._owner(self, event)
@@ -429,6 +431,7 @@ class Session(Channel):
         events = self.core.detach(self._loop.time())
         self._owner(self, event)
         self._handle(events)
+        self._check_conditions()
         self._arm_timer()
 
     def release_connection(self) -> Connection:
@@ -447,7 +450,7 @@ class Session(Channel):
         if connection is not None:
             connection.close()
 
-    def _finish(self, event: Ended) -> None:
+    def _finish(self) -> None:
         self._drop_connection()
         if self._timer is not None:
             self._timer.cancel()

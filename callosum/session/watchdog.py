@@ -58,7 +58,7 @@ class Watchdog:
                 self._report(method)
 
     def _report(self, method: str) -> None:
-        frame = sys._current_frames().get(self._loop_thread)
+        frame = sys._current_frames().get(self._loop_thread)  # noqa: SLF001 - the documented way to another's stack
         stack = "".join(traceback.format_stack(frame)) if frame is not None else "(unknown)"
         _log.warning(
             "the handler of %s has blocked the event loop for over %.1f s; every other call waits. It stands at:\n%s",

@@ -31,6 +31,9 @@ BUDGET: Final = 0.001
 STOP_TIMEOUT: Final = 2.0
 """Seconds that cancelled handlers have to end when the endpoint closes."""
 
+_NOBODY: Final = object()
+"""Who runs a call whose caller has left."""
+
 Serve = Callable[[Inbound], Coroutine[Any, Any, None]]  # whatever the handler's awaitables yield and are sent
 
 
@@ -120,10 +123,12 @@ class Workers:
                 worker.task.cancel()
             return
         call.finish()
+        call.worker = _NOBODY
         self._stale += 1
         if self._stale > 64 and self._stale > (len(self._queue) + len(self._nested)) // 2:
-            self._queue = deque(call for call in self._queue if call.is_waiting)
-            self._nested = deque(call for call in self._nested if call.is_waiting)
+            # not by `is_waiting`: of callers that left together, some are still to be counted here
+            self._queue = deque(call for call in self._queue if call.worker is not _NOBODY)
+            self._nested = deque(call for call in self._nested if call.worker is not _NOBODY)
             self._stale = 0
 
     def _next(self) -> Inbound | None:
@@ -167,6 +172,7 @@ class Workers:
 
     async def _drive_calls(self, worker: Worker) -> None:
         clock, task, getrefcount = self._loop.time, worker.task, sys.getrefcount
+        serve, copy_context, watchdog = self._serve, self._context.copy, self.watchdog
         # Where somebody else holds the task after a call, he may cancel it later, when it runs another call: such a
         # worker ends, and so does one with a pending cancellation. What holds it now is the engine and asyncio.
         references = getrefcount(task)
@@ -180,7 +186,20 @@ class Workers:
                 continue
             if call.hold() or not self._may_start(call):
                 continue
-            await self._drive(worker, call)
+            # The handler's coroutine is driven here, in a context of its own; one that never waits ends in this step.
+            run = copy_context().run
+            coroutine = serve(call)
+            worker.call = call
+            call.worker = worker
+            watchdog.running = call.request.method
+            watchdog.steps += 1
+            try:
+                yielded = run(coroutine.send, None)
+            except StopIteration:
+                worker.call = watchdog.running = None
+            else:
+                watchdog.running = None
+                await self._go_on(worker, call, coroutine, run, yielded)
             if task.cancelling() or getrefcount(task) > references:
                 self._flush()
                 return
@@ -215,33 +234,27 @@ class Workers:
         if deadline is not None and call.is_waiting and self._loop.time() >= deadline:
             call.fail(Failure(Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran"))
             return False
-        if not call.start():
-            self._stale = max(0, self._stale - 1)
-            return False
-        return True
+        if call.start():
+            return True
+        self._stale = max(0, self._stale - 1)
+        return False
 
-    async def _drive(self, worker: Worker, call: Inbound) -> None:
-        """Run one handler to its end; the coroutine is driven here, in its own context."""
-        run = self._context.copy().run
-        watchdog = self.watchdog
-        coroutine = self._serve(call)
-        worker.call = call
-        call.worker = worker
+    async def _go_on(
+        self,
+        worker: Worker,
+        call: Inbound,
+        coroutine: Coroutine[Any, Any, None],  # as in `_continue`
+        run: Callable[..., Any],  # as in `_continue`
+        yielded: Any,  # as in `_continue`
+    ) -> None:
+        """A handler waits: it takes a slot, another worker looks at the queue, and this one drives it to its end."""
         takes_slot = not call.request.parent
         self._slots += takes_slot
-        watchdog.running = call.request.method
-        watchdog.steps += 1
         try:
-            yielded = run(coroutine.send, None)
-        except StopIteration:
-            return
-        else:
-            watchdog.running = None
             self.wake()
             self._flush()
-            await _continue(coroutine, run, yielded, watchdog, call.request.method)
+            await _continue(coroutine, run, yielded, self.watchdog, call.request.method)
         finally:
-            watchdog.running = None
             worker.call = None
             self._slots -= takes_slot
 

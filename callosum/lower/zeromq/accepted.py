@@ -33,6 +33,7 @@ from callosum.lower.zeromq.driver import (
     DONTWAIT,
     MORE,
     NO_COPY,
+    POLLIN,
     Driver,
     check_size,
     receive_rest,
@@ -110,7 +111,7 @@ class AcceptedConnection(Connection):
             return False
         send_frames(self._send, frames, self._no_copy)
         self._retry = _RETRY
-        self._listener.driver.check_soon()
+        self._listener.driver.check_now(POLLIN)
         return True
 
     def close(self, linger: float = 0.0) -> None:

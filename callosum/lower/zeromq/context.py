@@ -20,6 +20,8 @@ from callosum.lower.zeromq.errors import map_exceptions
 HIGH_WATER_MARK = 64
 """Messages that libzmq holds per peer and direction. A message is a batch, so few are enough to fill a link, and memory
 stays bounded: at most this number of messages, each at most as large as the connection's limits say."""
+MAX_SOCKETS = 16_384
+"""libzmq's own limit of 1,023 is reached with 341 outgoing connections: each has a socket and two for its monitor."""
 HANDSHAKE_MS = 3000
 """Milliseconds after which a peer that has not finished ZeroMQ's handshake is dropped."""
 CONNECT_MS = 2000
@@ -42,6 +44,7 @@ def shared_context() -> zmq.Context[zmq.Socket[bytes]]:
         context = _contexts.get(pid)
         if context is None:
             context = _contexts[pid] = zmq.Context()
+            context.set(zmq.MAX_SOCKETS, MAX_SOCKETS)
             atexit.register(_end, pid)
         return context
 

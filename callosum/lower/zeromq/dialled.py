@@ -57,16 +57,19 @@ class ZeroMQConnector(Connector):
                 candidates = await resolve(self._address)
         except TimeoutError as error:
             raise ConnectError(f"the host name of {self._address} was not resolved within {timeout:g} s") from error
+        failures: list[ConnectError] = []
         for index, candidate in enumerate(candidates):
             share = max(0.0, end - time.monotonic()) / (len(candidates) - index)
             try:
                 return await self._attempt(candidate, share)
             except AuthenticationError:
                 raise
-            except ConnectError:
-                if index == len(candidates) - 1:
-                    raise
-        raise ConnectError(f"the host name of {self._address} has no address")
+            except ConnectError as error:
+                failures.append(error)
+        if len(failures) == 1:
+            raise failures[0]
+        reasons = "; ".join(map(str, failures)) or "its host name has no address"
+        raise ConnectError(f"cannot connect to {self._address}: {reasons}")
 
     async def _attempt(self, address: Address, timeout: float) -> Connection:
         connection = DialledConnection(address, self._limits)

@@ -100,10 +100,6 @@ class Driver:
             self._scheduled = True
             self._loop.call_soon(self._run_scheduled)
 
-    def events(self) -> int:
-        """What the socket is ready for."""
-        return self._get(EVENTS)
-
     def close(self, linger: float) -> None:
         """Close the socket; what was sent gets up to ``linger`` seconds. May be called from within `Driven.take`."""
         if self._closed:

@@ -62,6 +62,7 @@ def python(code, *arguments):
 
 def test_one_context_and_every_guard():
     assert shared_context() is shared_context()
+    assert shared_context().get(zmq.MAX_SOCKETS) == context.MAX_SOCKETS
     socket = new_socket(zmq.ROUTER, ConnectionLimits(message_bytes=1000), ipv6=True)
     got = {name: socket.getsockopt(getattr(zmq, name)) for name in ("LINGER", "SNDHWM", "RCVHWM", "MAXMSGSIZE", "IPV6")}
     assert got == {"LINGER": 0, "SNDHWM": HIGH_WATER_MARK, "RCVHWM": HIGH_WATER_MARK, "MAXMSGSIZE": 1000, "IPV6": 1}

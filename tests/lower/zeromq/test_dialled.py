@@ -37,12 +37,11 @@ def answering(data, *, hang=False):
         with contextlib.suppress(OSError):
             while True:
                 client, _ = server.accept()
-                client.sendall(data)
-                if hang:
-                    held.append(client)
-                else:
-                    client.shutdown(socket.SHUT_WR)
-                    client.close()
+                held.append(client)
+                with contextlib.suppress(OSError):  # the other end may be faster
+                    client.sendall(data)
+                    if not hang:
+                        client.shutdown(socket.SHUT_WR)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -175,7 +174,9 @@ def test_each_address_of_a_name_is_tried(monkeypatch):
             assert connection.peer_address == str(good)
             connection.close()
             found = [bad, bad]
-            with pytest.raises(ConnectError, match="nobody listens"):
+            with pytest.raises(
+                ConnectError, match=r"cannot connect to tcp://name:1: nobody listens .*; nobody listens"
+            ):
                 await connector("tcp://name:1").connect(5)
             found = []
             with pytest.raises(ConnectError, match="no address"):

@@ -184,7 +184,7 @@ def test_a_send_that_swallows_the_edge_stalls_nothing():
                 for sender, receiver in ((accepted, client), (client, accepted)):
                     await asyncio.sleep(0.005)
                     sender.connection.send([b"x"])
-                    time.sleep(0.005)  # noqa: ASYNC251 - the message arrives while the loop does not look
+                    time.sleep(0.005)
                     before = len(receiver.messages)
                     receiver.connection.send([b"y"])
                     await until(lambda: len(receiver.messages) == before + 1, 2.0)

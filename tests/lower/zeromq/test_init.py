@@ -255,18 +255,15 @@ def test_two_processes_and_a_kill():
 def test_a_killed_client_is_noticed_and_an_orderly_one_says_goodbye():
     async def main():
         async with listening(ZeroMQ(), "tcp://127.0.0.1:0") as server:
-
-            def dialling(kill):
+            for count, kill in enumerate((True, False), 1):
                 with other_process("dial", server.address) as (process, ready):
                     assert ready == "ready"
+                    await until(lambda: len(server.recorders) == count and server.recorders[-1].messages)
                     if kill:
                         process.kill()
                     else:
-                        process.communicate("end\n", timeout=10)
-
-            for kill in (True, False):
-                await asyncio.to_thread(dialling, kill)
-                await until(lambda: server.recorders and server.recorders[-1].reasons, 2.0)
+                        await asyncio.to_thread(process.communicate, "end\n", timeout=10)
+                    await until(lambda: server.recorders[-1].reasons, 5.0)
             assert [recorder.messages for recorder in server.recorders] == [[[b"hello"]], [[b"hello"], [b"goodbye"]]]
 
     run(main())
