@@ -10,11 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from callosum.context import Carrier, Key, Metadata
 from callosum.errors import Code, Detail, Outcome
-from callosum.protocol.messages import Request
 from callosum.service import Body, Method, MethodCodec
 
 if TYPE_CHECKING:
@@ -68,14 +67,15 @@ class Inbound(Carrier):
         request: The method's name on the wire, the body, the key, the metadata, the deadline on the loop's clock, and
             ``parent``, which is not 0 where it is made in a handler of this side's own call: it takes no slot then.
         peer: Who calls.
-        worker: Whoever runs it, set by the dispatcher.
+        target: What runs it, set by the dispatcher.
+        worker: Who runs it, set by the dispatcher.
     """
 
-    __slots__ = ("peer", "request", "worker")
+    __slots__ = ()
 
-    request: Request
     peer: Peer
-    worker: object
+    target: Any  # the dispatcher's own
+    worker: Any  # the dispatcher's own
 
     @property
     @abstractmethod

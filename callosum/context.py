@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from callosum.errors import ConfigurationError
+from callosum.protocol.messages import Request
 from callosum.service import Method
 
 if TYPE_CHECKING:
@@ -63,10 +64,6 @@ class Call:
         """Whom policy sees at the other side, or None without authentication."""
         return self.peer.principal
 
-    def parent_on(self, channel: object) -> int:
-        """The id that a call made in this handler on that channel names as its parent; 0 where there is none."""
-        return 0 if self._carrier is None else self._carrier.parent_on(channel)
-
     @property
     def draining(self) -> bool:
         """Whether this side is draining: finish soon."""
@@ -86,9 +83,20 @@ class Call:
 
 
 class Carrier(ABC):
-    """What brought a call here: the part of it that the context needs."""
+    """What brought a call here: the part of it that the context needs.
+
+    Attributes:
+        request: The request as it arrived; its deadline is on the loop's clock.
+    """
 
     __slots__ = ()
+
+    request: Request
+
+    @property
+    @abstractmethod
+    def call(self) -> Call:
+        """The call as its handler sees it; made when it is asked for first."""
 
     @property
     @abstractmethod
@@ -100,7 +108,8 @@ class Carrier(ABC):
         """The id that a call made in this handler names as its parent; 0 where it is made on another channel."""
 
 
-current: ContextVar[Call | None] = ContextVar("callosum_call", default=None)
+current: ContextVar[Carrier | None] = ContextVar("callosum_call", default=None)
+"""What brought the call whose handler is running."""
 ambient_deadline: ContextVar[float | None] = ContextVar("callosum_deadline", default=None)
 
 
@@ -110,10 +119,10 @@ def current_call() -> Call:
     Raises:
         ConfigurationError: No handler is running.
     """
-    call = current.get()
-    if call is None:
+    carrier = current.get()
+    if carrier is None:
         raise ConfigurationError("current_call() is for use inside a handler; no call is being handled here")
-    return call
+    return carrier.call
 
 
 def current_peer() -> Peer:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Self
 
 from callosum.errors import ConfigurationError, ProtocolError
 from callosum.layers import lower_layer
-from callosum.lower.base import Connection, Frames, Listener
+from callosum.lower.base import Connection, Frames
 from callosum.peer import Peer
 from callosum.protocol import wire
 from callosum.protocol.calls import SessionState

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from callosum.context import TRACE_METADATA, Call, Key, Metadata, ambient_deadline, current
+from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambient_deadline, current
 from callosum.errors import ConfigurationError, DecodeError, Outcome
 from callosum.service import Cardinality, Method, Service
 
@@ -119,10 +119,12 @@ def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any,
     async def call(self: Stub, *args: Any, **kwargs: Any) -> Any:  # values of any IDL type
         peer, options = self._peer, self._options
         handled = current.get()
-        deadline = _deadline(options.timeout, method, handled)
+        deadline = ambient_deadline.get()
         metadata = options.metadata
-        if handled is not None and handled.metadata:
-            metadata = _with_trace(metadata, handled.metadata)
+        if handled is not None or options.timeout is not None or method.timeout is not None:
+            deadline = _deadline(deadline, options.timeout, method, handled)
+            if handled is not None and handled.request.metadata:
+                metadata = _with_trace(metadata, handled.request.metadata)
         if peer.chain is not None:
             outgoing = Call(method, peer, dict(metadata or {}), options.key, deadline)
             outgoing.arguments, outgoing.keywords = args, kwargs
@@ -146,11 +148,12 @@ def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any,
     return call
 
 
-def _deadline(timeout: float | None, method: Method, handled: Call | None) -> float | None:
-    """The earliest of the stub's own, the IDL's, the ambient one and that of the call whose handler is running."""
-    deadline = ambient_deadline.get()
-    if handled is not None and handled.deadline is not None and (deadline is None or handled.deadline < deadline):
-        deadline = handled.deadline
+def _deadline(deadline: float | None, timeout: float | None, method: Method, handled: Carrier | None) -> float | None:
+    """The earliest of the ambient one, that of the call whose handler is running, and the stub's own or the IDL's."""
+    if handled is not None:
+        inherited = handled.request.deadline
+        if inherited is not None and (deadline is None or inherited < deadline):
+            deadline = inherited
     if timeout is None:
         timeout = method.timeout
         if timeout is None:
@@ -162,6 +165,7 @@ def _deadline(timeout: float | None, method: Method, handled: Call | None) -> fl
 async def perform_call(call: Call) -> Any:  # a result of any IDL type
     """The innermost link of a chain of interceptors at the calling side."""
     method = call.method
+    check_options(StubOptions(None, call.key, call.metadata))  # an interceptor may have set them
     channel = call.peer.route.session
     codec_name, codec = channel.codec(method)
     body = codec.encode_args(*call.arguments, **call.keywords)

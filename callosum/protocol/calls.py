@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from callosum.errors import CallosumError, Outcome
 from callosum.protocol.messages import Reply, Request
@@ -155,7 +155,7 @@ class OutgoingCall:
 
     __slots__ = ("failure", "first", "last", "offset", "reply", "request", "state", "waiter")
 
-    def __init__(self, request: Request, waiter: object = None) -> None:
+    def __init__(self, request: Request, waiter: Any = None) -> None:  # the owner's own kind of handle
         self.request = request
         self.waiter = waiter
         """Whatever the owner of the session wants to find the caller by."""
@@ -178,18 +178,16 @@ class IncomingCall:
     """A call that the other side makes.
 
     Attributes:
-        owner: Whatever the owner of the session keeps about it.
         nested: Calls made in its handler to its caller that are under way.
         waiting: Such calls beyond the permitted number.
     """
 
-    __slots__ = ("nested", "owner", "request", "size", "state", "waiting")
+    __slots__ = ("nested", "request", "size", "state", "waiting")
 
     def __init__(self, request: Request, state: IncomingState, size: int) -> None:
         self.request = request
         self.state = state
         self.size = size
         """Bytes of the body that have arrived."""
-        self.owner: object = None
         self.nested = 0
         self.waiting: deque[OutgoingCall] | None = None

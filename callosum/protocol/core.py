@@ -21,7 +21,7 @@ import enum
 import math
 from collections import deque
 from collections.abc import Sequence
-from typing import cast
+from typing import Final
 
 from callosum.errors import ProtocolError
 from callosum.protocol import wire
@@ -67,6 +67,7 @@ from callosum.protocol.positions import Gap, Receipt, ResendBuffer, SentBatch
 from callosum.protocol.transit import Transit
 
 Frame = bytes | memoryview
+_OPEN: Final = SessionState.OPEN
 
 
 class Role(enum.Enum):
@@ -558,18 +559,16 @@ class SessionCore:
         delay_ms = self._transit.delay(batch.sent_ms, _clock_ms(now))
         incoming, outgoing = self.incoming, self.outgoing
         for message in batch.messages:
-            kind = type(message)
-            if old and kind not in UNNUMBERED:
+            if old and type(message) not in UNNUMBERED:
                 old -= 1
-                continue
-            if self.state is not SessionState.OPEN:
+            elif self.state is not _OPEN:
                 self._receive_opening(message, events)
                 if self.state is SessionState.ENDED:
                     return
-            elif kind is Reply:
-                outgoing.on_reply(cast(Reply, message), events)
-            elif kind is Request:
-                incoming.arrive(cast(Request, message), delay_ms, now, events)
+            elif isinstance(message, Reply):
+                outgoing.on_reply(message, events)
+            elif isinstance(message, Request):
+                incoming.arrive(message, delay_ms, now, events)
             else:
                 self._receive_other(message, delay_ms, now, events)
 

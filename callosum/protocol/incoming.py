@@ -62,6 +62,8 @@ class IncomingCalls:
         """The unfinished calls."""
         self._skipping: dict[int, int] = {}
         """Refused bodies of which fragments still arrive, with their parents."""
+        self.make_call: Callable[[Request, IncomingState, int], IncomingCall] = IncomingCall
+        """The owner may have calls of a class of its own."""
         self.release: Callable[[IncomingCall], None] = _keep
         """What becomes of nested calls that still wait when the handler has ended; set by the core."""
         self.goaway: GoAway | None = None
@@ -76,7 +78,7 @@ class IncomingCalls:
         if refusal is not None:
             self._refuse(request, size, refusal, events)
             return
-        call = IncomingCall(request, _PENDING, size)
+        call = self.make_call(request, _PENDING, size)
         self.calls[request.id] = call
         if request.deadline is not None:
             self._deadlines.add(request.deadline, call)
@@ -92,7 +94,7 @@ class IncomingCalls:
                 self._skip_rest(request)
                 self._refuse(request, size, refusal, events)
                 return
-            call = IncomingCall(request, IncomingState.ARRIVING, 0)
+            call = self.make_call(request, IncomingState.ARRIVING, 0)
             self.calls[request.id] = call
             self._assembly.begin((Type.REQUEST, request.id), request)
             if request.deadline is not None:
@@ -191,11 +193,10 @@ class IncomingCalls:
         call.state = _STARTED
         return True
 
-    def reply(self, call: IncomingCall, body: Body, metadata: Metadata | None) -> None:
+    def reply(self, call: IncomingCall, body: Body, metadata: Metadata | None = None) -> None:
         """Answer with a result or a declared exception, and end the call."""
-        request = call.request
-        if call.state is _STARTED and not request.flags & ONEWAY:
-            self._outbox.add_reply(Reply(request.id, body, metadata))
+        if call.state is _STARTED and not call.request.flags & ONEWAY:
+            self._outbox.add_reply(Reply(call.request.id, body, metadata))
         self.finish(call)
 
     def answer_error(self, call: IncomingCall, error: Error) -> None:
@@ -213,8 +214,8 @@ class IncomingCalls:
         self.calls.pop(request.id, None)
         if call.waiting:
             self.release(call)
-        if not request.parent:
-            self._owe(1, call.size)
+        if not request.parent and self._window.owe(1, call.size):
+            self._outbox.add_control(Credit(*self._window.take_owed()))
 
     def expire(self, call: IncomingCall, events: list[Event]) -> None:
         """The deadline of a call has passed."""

@@ -138,15 +138,15 @@ class OutgoingCalls:
         if self._assembly.unfinished:
             key = (int(Type.REPLY), reply.id)
             if key in self._assembly.unfinished:
-                if self._add_fragment(key, reply.body, call, events):
-                    self._settle(call, cast(Reply, self._assembly.finish(key)), events)
-                return
-        self._settle(call, reply, events)
-
-    def _settle(self, call: OutgoingCall | None, reply: Reply, events: list[Event]) -> None:
+                if not self._add_fragment(key, reply.body, call, events):
+                    return
+                reply = cast(Reply, self._assembly.finish(key))
         if call is not None:
             call.reply = reply
-            self._answered(call)
+            if call.last:
+                self._end(call)
+            else:
+                self._answered(call)
             events.append(call)
 
     def on_reply_fragment(self, fragment: Fragment, events: list[Event]) -> None:

@@ -309,7 +309,14 @@ def _decode_records(batch: Batch, head: bytes, frames: Sequence[Frame], records:
                     continue
             elif len(header) == 5 and header[0] == _REQUEST:
                 _, ident, method, timeout_ms, request_flags = header
-                if _is_plain_request(ident, method, timeout_ms, request_flags):
+                if (
+                    type(ident) is int
+                    and 0 < ident <= _MAX_INT
+                    and type(method) is str
+                    and (timeout_ms is None or (type(timeout_ms) is int and 0 <= timeout_ms <= _MAX_INT))
+                    and type(request_flags) is int
+                    and 0 <= request_flags <= _MAX_INT
+                ):
                     append(Request(ident, method, timeout_ms, request_flags, head[body_start:offset]))
                     continue
         body: Body
@@ -331,17 +338,6 @@ def _decode_records(batch: Batch, head: bytes, frames: Sequence[Frame], records:
     batch.size = size + extra
     if records > 1 and not _ALONE.isdisjoint(map(type, batch.messages)):
         raise ProtocolError("a fragment and a message of the handshake are alone in their batch")
-
-
-def _is_plain_request(ident: object, method: object, timeout_ms: object, flags: object) -> bool:
-    return (
-        type(ident) is int
-        and 0 < ident <= _MAX_INT
-        and type(method) is str
-        and (timeout_ms is None or (type(timeout_ms) is int and 0 <= timeout_ms <= _MAX_INT))
-        and type(flags) is int
-        and 0 <= flags <= _MAX_INT
-    )
 
 
 def _decode_message(header: object, body: Body, more: int) -> Message:

@@ -56,8 +56,10 @@ class HandlerDispatcher:
             self._refuse(
                 call, Code.UNIMPLEMENTED, f"{request.method} is oneway here, and the caller waits for an answer"
             )
-        elif not self.workers.submit(call):
-            self._refuse(call, Code.RESOURCE_EXHAUSTED, f"{self.workers.max_pending} calls wait already")
+        else:
+            call.target = target
+            if not self.workers.submit(call):
+                self._refuse(call, Code.RESOURCE_EXHAUSTED, f"{self.workers.max_pending} calls wait already")
 
     def abandon(self, call: Inbound) -> None:
         """The caller of a submitted call is gone."""
@@ -98,7 +100,7 @@ class HandlerDispatcher:
     async def _serve(self, inbound: Inbound) -> None:
         """One call, from its bytes to its outcome. Raises nothing but what must end the loop."""
         request = inbound.request
-        target = self._targets[request.method]
+        target: Target = inbound.target
         codec = target.codecs[request.codec]
         try:
             arguments = codec.decode_args(request.body)
@@ -108,14 +110,13 @@ class HandlerDispatcher:
         except Exception as error:  # noqa: BLE001 - a fault of the codec
             self._refuse(inbound, Code.INTERNAL, "the arguments could not be read", self._log_failure(target, error))
             return
-        call = Call(target.method, inbound.peer, request.metadata or {}, request.key, request.deadline, inbound)
-        call.arguments = arguments
-        current.set(call)
+        current.set(inbound)
         try:
             if self._chain is None:
                 result = await target.run(*arguments)
             else:
-                call.run = target.run
+                call = inbound.call
+                call.arguments, call.run = arguments, target.run
                 result = await self._chain(call)
             if target.is_oneway:
                 inbound.finish()

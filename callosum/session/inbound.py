@@ -5,25 +5,40 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callosum.channel import Failure, Inbound
+from callosum.context import Call
 from callosum.protocol.calls import IncomingCall, IncomingState
 from callosum.protocol.incoming import make_error
+from callosum.protocol.messages import Request
 from callosum.service import Body
 
 if TYPE_CHECKING:
     from callosum.session.session import Session
 
 
-class SessionInbound(Inbound):
-    """Answers go to the session's core, and leave when the worker pauses."""
+class SessionInbound(IncomingCall, Inbound):
+    """A call in the table of the session's core, and what the dispatcher sees of it; answers leave when it pauses."""
 
-    __slots__ = ("incoming", "session")
+    __slots__ = ("_call", "peer", "session", "target", "worker")
 
-    def __init__(self, session: Session, incoming: IncomingCall) -> None:
+    def __init__(self, session: Session, request: Request, state: IncomingState, size: int) -> None:
+        self.request = request
+        self.state = state
+        self.size = size
+        self.nested = 0
+        self.waiting = None
         self.session = session
-        self.incoming = incoming
-        self.request = incoming.request
         self.peer = session.peer
         self.worker = None
+        self._call: Call | None = None
+
+    @property
+    def call(self) -> Call:
+        """The call as its handler sees it."""
+        if self._call is None:
+            request = self.request
+            metadata = request.metadata or {}
+            self._call = Call(self.target.method, self.peer, metadata, request.key, request.deadline, self)
+        return self._call
 
     @property
     def is_draining(self) -> bool:
@@ -32,12 +47,12 @@ class SessionInbound(Inbound):
 
     def parent_on(self, channel: object) -> int:
         """The id of the call, for calls on its own session."""
-        return self.incoming.request.id if channel is self.session else 0
+        return self.request.id if channel is self.session else 0
 
     @property
     def is_waiting(self) -> bool:
         """Whether it was neither started nor ended."""
-        return self.incoming.state is IncomingState.PENDING
+        return self.state is IncomingState.PENDING
 
     def hold(self) -> bool:
         """Whether the session keeps the call until its peer takes replies again."""
@@ -49,7 +64,7 @@ class SessionInbound(Inbound):
 
     def start(self) -> bool:
         """Whether the handler may run."""
-        return self.session.core.incoming.start(self.incoming)
+        return self.session.core.incoming.start(self)
 
     def reply(self, body: Body) -> None:
         """Answer with these bytes; too many for the other side are an error of their own."""
@@ -57,13 +72,13 @@ class SessionInbound(Inbound):
         if len(body) > session.core.body_bytes:
             self.fail(session.oversized_reply(len(body)))
             return
-        session.core.incoming.reply(self.incoming, body, None)
+        session.core.incoming.reply(self, body, None)
         session.dispatcher.touched(session)
 
     def fail(self, failure: Failure) -> None:
         """Answer with an error."""
         error = make_error(
-            self.incoming.request.id,
+            self.request.id,
             failure.code,
             failure.outcome,
             failure.text,
@@ -71,10 +86,10 @@ class SessionInbound(Inbound):
             failure.error_id,
             failure.retry_after,
         )
-        self.session.core.incoming.answer_error(self.incoming, error)
+        self.session.core.incoming.answer_error(self, error)
         self.session.dispatcher.touched(self.session)
 
     def finish(self) -> None:
         """End without an answer."""
-        self.session.core.incoming.finish(self.incoming)
+        self.session.core.incoming.finish(self)
         self.session.dispatcher.touched(self.session)

@@ -12,7 +12,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from callosum.channel import Channel, Dispatcher, Failure
 from callosum.context import Key, Metadata
@@ -27,7 +27,7 @@ from callosum.errors import (
 )
 from callosum.lower.base import Connection, Frames
 from callosum.protocol import wire
-from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall, SessionState
+from callosum.protocol.calls import IncomingState, OutgoingCall, SessionState
 from callosum.protocol.core import SessionCore
 from callosum.protocol.events import Broken, Ended, Event, NotResumed, Opened, Refused
 from callosum.protocol.messages import (
@@ -57,7 +57,8 @@ opening: ContextVar[Session | None] = ContextVar("callosum_opening", default=Non
 """The session whose ``on_connect`` is running: its calls wait for no other."""
 
 _OPEN = SessionState.OPEN
-_FLAGS = {Cardinality.UNARY: 0, Cardinality.ONEWAY: ONEWAY}
+_PENDING = IncomingState.PENDING
+_ONEWAY_METHOD = Cardinality.ONEWAY
 
 CLOSE_LINGER = 1.0
 """Seconds that the last batch of a connection has to leave."""
@@ -84,6 +85,7 @@ class Session(Channel):
         self._flushing: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
+        core.incoming.make_call = self._make_call
         self.outbox = core.outbox
         self._under_way = core.outgoing.under_way
         self._served = core.incoming.calls
@@ -196,11 +198,13 @@ class Session(Channel):
         """One request and its reply; see `Channel.call`. Cancellation: safe; the handler is cancelled."""
         core, loop = self.core, self._loop
         now = loop.time()
-        flags = _FLAGS[method.cardinality] | (IDEMPOTENT if method.idempotent else 0)
+        flags = ONEWAY if method.cardinality is _ONEWAY_METHOD else 0
+        if method.idempotent:
+            flags |= IDEMPOTENT
         request = Request(0, method.wire_name, None, flags, body, key, metadata, parent, codec, deadline)
         if core.state is not _OPEN or len(body) > core.body_bytes or deadline is not None or key or metadata:
             self._check(request, now)
-        future: asyncio.Future[Reply | None] = loop.create_future()
+        future: asyncio.Future[Reply | None] = asyncio.Future(loop=loop)
         call = OutgoingCall(request, future)
         is_alone = not self._under_way and not self._served
         if core.gate is Gate.AHEAD and opening.get() is self:
@@ -242,7 +246,7 @@ class Session(Channel):
         """Take over the calls that surely did not run on another session."""
         now = self._loop.time()
         for call in calls:
-            future = cast("asyncio.Future[Reply | None]", call.waiter)
+            future: asyncio.Future[Reply | None] = call.waiter
             if not future.done():
                 origin._moved[future] = (self, call)
                 self.core.open_call(call, now)
@@ -361,17 +365,16 @@ class Session(Channel):
 
     def _handle(self, events: list[Event]) -> None:
         for event in events:
-            kind = type(event)
-            if kind is OutgoingCall:
-                self._settle(cast(OutgoingCall, event))
-            elif kind is IncomingCall:
-                self._on_incoming(cast(IncomingCall, event))
+            if isinstance(event, OutgoingCall):
+                self._settle(event)
+            elif isinstance(event, SessionInbound):
+                self._on_incoming(event)
             else:
                 self._on_life(event)
 
     def _settle(self, call: OutgoingCall) -> None:
         """A call has ended: its caller gets what there is."""
-        future = cast("asyncio.Future[Reply | None]", call.waiter)
+        future: asyncio.Future[Reply | None] = call.waiter
         if future.done():
             return
         failure = call.failure
@@ -382,19 +385,18 @@ class Session(Channel):
                 failure.call = call.request.method
             future.set_exception(failure)
 
-    def _on_incoming(self, call: IncomingCall) -> None:
-        if call.state is IncomingState.PENDING:
+    def _make_call(self, request: Request, state: IncomingState, size: int) -> SessionInbound:
+        return SessionInbound(self, request, state, size)
+
+    def _on_incoming(self, call: SessionInbound) -> None:
+        if call.state is _PENDING:
             self._counters.calls += 1
-            inbound = SessionInbound(self, call)
-            call.owner = inbound
-            self.dispatcher.submit(inbound)
-            return
-        inbound = cast(SessionInbound, call.owner)
-        if inbound in self._held:
-            del self._held[inbound]
-            inbound.finish()
+            self.dispatcher.submit(call)
+        elif call in self._held:
+            del self._held[call]
+            call.finish()
         else:
-            self.dispatcher.abandon(inbound)
+            self.dispatcher.abandon(call)
 
     def _on_life(self, event: Event) -> None:
         match event:

@@ -10,7 +10,7 @@ import callosum
 from callosum import Outcome
 from callosum.protocol.limits import Limits
 from callosum.session import workers as module
-from tests.services import Agent, Echo, Handler, new_address, paired, run, settle, until
+from tests.services import Agent, Echo, Handler, new_address, paired, run, settle
 
 
 class Gate:
@@ -253,11 +253,13 @@ def test_a_call_that_is_cancelled_before_it_is_sent_never_runs():
         gate = Gate()
         gate.open.set()
         async with paired(Handler(say=gate)) as pair:
-            other = asyncio.create_task(pair.echo.call("keeps the line busy"))
+            pair.links.last.cut()
+            await settle(3)
             task = asyncio.create_task(pair.echo.say("x"))
-            await asyncio.sleep(0)
+            await settle(3)
             task.cancel()
-            await other
+            await pair.reconnected()
+            assert await pair.echo.call("y") == "y"
             await settle()
             assert not gate.started
 
@@ -430,19 +432,26 @@ def test_the_current_call_is_that_of_each_handler():
 
 def test_handlers_that_never_wait_let_the_loop_go_on(monkeypatch):
     monkeypatch.setattr(module, "BUDGET", -1.0)  # every handler uses the budget up
-    order = []
-
-    async def say(message):
-        order.append(message)
-        return message
+    iterations = []
 
     async def main():
+        loop = asyncio.get_running_loop()
+        count = 0
+
+        def tick():
+            nonlocal count, ticking
+            count += 1
+            ticking = loop.call_soon(tick)
+
+        async def say(message):
+            iterations.append(count)
+            return message
+
         async with paired(Handler(say=say)) as pair:
-            calls = [asyncio.create_task(pair.echo.say(str(n))) for n in range(5)]
-            await until(lambda: order)
-            order.append("the loop")
-            await asyncio.gather(*calls)
-            assert order.index("the loop") < 5
+            ticking = loop.call_soon(tick)  # time stands still from now on
+            await asyncio.gather(*(pair.echo.say(str(n)) for n in range(5)))
+            ticking.cancel()
+            assert len(set(iterations)) == 5
 
     run(main())
 

@@ -16,12 +16,14 @@ something else follows, ``pass_field`` skips it or another pass begins.
 
 from __future__ import annotations
 
+import enum
+import functools
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from callosum.upper.thrift.fault import Fault, check_hashes, fresh, pass_field
+from callosum.upper.thrift.fault import Fault, check_hashes, freeze, fresh, pass_field
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import (
     BOOL,
@@ -46,12 +48,6 @@ PADDING: Final = bytes(256)
 """More than the longest read that is not guarded."""
 _RUN: Final = 12
 """Fields that one ``unpack`` reads at most: 12 of at most 11 bytes are less than the padding."""
-
-
-def weight(struct: Struct) -> int:
-    """About the bytes that an instance takes in memory, where nothing but its defaults is set."""
-    mutable = sum(isinstance(one.default, list | set | dict) for one in struct.fields)
-    return 72 + 8 * len(struct.fields) + 120 * mutable
 
 
 @dataclass(slots=True)
@@ -225,7 +221,8 @@ class DecoderWriter:
         unpack = self.source.constant("unpack_from", struct.unpack_from)
         values = f'{unpack}(f"!{{{count}}}{element.letter}", buf, pos)'
         if isinstance(element, EnumType):
-            values = f"map({self.source.constant('cls', element.cls)}, {values})"
+            raw = self.source.fresh("x")
+            values = f"[{self._member(element, raw)} for {raw} in {values}]"
         self.source(f"{name} = {make}({values})", f"pos += {count} * {element.size}")
 
     def _map(self, kind: MapType, name: str, ahead: int, depth: int) -> None:
@@ -258,7 +255,7 @@ class DecoderWriter:
         """A struct can take one byte of the input and hundreds of memory: only so many are made."""
         if isinstance(element, StructType):
             self.source(
-                f"room[0] -= {count} * {weight(self.structs[element.cls])}", f"if room[0] < 0: raise {self.fault}"
+                f"room[0] -= {count} * {self.structs[element.cls].weight}", f"if room[0] < 0: raise {self.fault}"
             )
 
     def _check_hashes(self, kind: Type, elements: str) -> None:
@@ -268,10 +265,8 @@ class DecoderWriter:
     def _frozen(self, kind: ListType | SetType, element: Type, name: str) -> str:
         """Lists and sets that are elements of sets or keys of maps are made hashable."""
         if isinstance(kind, SetType):
-            if isinstance(element, ListType):
-                return f"tuple({name})"
-            if isinstance(element, SetType):
-                return f"frozenset({name})"
+            if isinstance(element, ListType | SetType):
+                return f"{self.source.constant('freeze', freeze)}({name})"
         return name
 
     def _convert(self, kind: Type, name: str, raw: str) -> None:
@@ -279,15 +274,23 @@ class DecoderWriter:
         if kind is BOOL:
             self.source(f"{name} = {self.source.constant('bools', _BOOLS)}[{raw}]")
         elif isinstance(kind, EnumType):
-            known = self.source.constant("members", dict(kind.cls._value2member_map_))
-            cls = self.source.constant("cls", kind.cls)
-            self.source(f"{name} = {known}[{raw}] if {raw} in {known} else {cls}({raw})")
+            self.source(f"{name} = {self._member(kind, raw)}")
         elif name != raw:
             self.source(f"{name} = {raw}")
+
+    def _member(self, kind: EnumType, raw: str) -> str:
+        known = self.source.constant("members", members(kind.cls))
+        return f"{known}[{raw}] if {raw} in {known} else {self.source.constant('cls', kind.cls)}({raw})"
 
 
 _BOOLS: Final = (False, True)
 """By the byte; any other byte is an IndexError, one of `FAULTS`."""
+
+
+@functools.cache
+def members(cls: type[enum.IntEnum]) -> dict[int, enum.IntEnum]:
+    """The known members of an enum by their values: looking there is much faster than calling the class."""
+    return {member.value: member for member in cls}
 
 
 def _letter(kind: Type) -> str:

@@ -188,7 +188,7 @@ class EncoderWriter:
 
     def _converted(self, kind: FixedType, name: str) -> str:
         if kind is BOOL:
-            return f"{self.source.constant('as_bool', _no_bool)}({name})"
+            return f"{self.source.constant('as_bool', as_bool)}({name})"
         if kind is DOUBLE:
             return f"{self.source.constant('as_float', as_float)}({name})"
         convert = self.source.constant("as_int", as_int)

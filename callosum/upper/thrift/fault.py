@@ -36,7 +36,7 @@ _field_head = struct.Struct("!Bh").unpack_from
 
 
 class Fault(Exception):
-    """The input is wrong. Where and why, `decode_error` finds out."""
+    """The input is wrong. Where and why, `diagnosis.decode_error` finds out."""
 
 
 def pass_field(buf: bytes, pos: int, known: Mapping[int, int], depth: int) -> int:
@@ -87,6 +87,15 @@ def check_hashes(elements: list[Hashable]) -> None:
     """Raise a Fault where putting the elements into a set would take quadratic time."""
     if len(elements) > MAX_COLLISIONS and max(Counter(map(hash, elements)).values()) > MAX_COLLISIONS:
         raise Fault
+
+
+def freeze(value: Any) -> Any:  # a value of any IDL type
+    """A list or set as it can be an element of a set or a key of a map: a tuple or a frozenset."""
+    if isinstance(value, list):
+        return tuple(map(freeze, value))
+    if isinstance(value, set):
+        return frozenset(value)
+    return value
 
 
 def fresh(default: Any) -> Any:  # a value of any IDL type

@@ -89,10 +89,18 @@ def as_map(value: object) -> Mapping[Any, Any]:  # values of any IDL type
     return value
 
 
-def encode_error(struct: Struct, values: Iterable[object], path: str, cause: Exception) -> EncodeError:
+def encode_error(kind: Type, value: object, path: str, cause: Exception) -> EncodeError:
+    """The error for a value that an encoder refused with ``cause``."""
+    return find_mismatch(kind, value, path) or _unknown(path, cause)
+
+
+def fields_error(struct: Struct, path: str, values: Iterable[object], cause: Exception) -> EncodeError:
     """The error for values of a struct's fields that an encoder refused with ``cause``."""
-    error = _in_fields(struct, values, path, 1)
-    return error or EncodeError(f"cannot be encoded: {cause!r}. Was it changed while it was encoded?", path=path)
+    return _in_fields(struct, values, path, 1) or _unknown(path, cause)
+
+
+def _unknown(path: str, cause: Exception) -> EncodeError:
+    return EncodeError(f"cannot be encoded: {cause!r}. Was it changed while it was encoded?", path=path)
 
 
 def find_mismatch(kind: Type, value: object, path: str, depth: int = 1) -> EncodeError | None:

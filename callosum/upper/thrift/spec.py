@@ -10,7 +10,7 @@ import enum
 import keyword
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from callosum.errors import ConfigurationError
@@ -175,8 +175,14 @@ class Struct:
 
     cls: type
     name: str
-    fields: tuple[Field, ...] = field(default=())
+    fields: tuple[Field, ...]
     is_union: bool = False
+
+    @property
+    def weight(self) -> int:
+        """About the bytes that an instance takes in memory where nothing but its defaults is set."""
+        mutable = sum(isinstance(one.default, list | set | dict) for one in self.fields)
+        return 72 + 8 * len(self.fields) + 120 * mutable
 
 
 def struct_of(cls: type) -> Struct:

@@ -1,0 +1,198 @@
+"""Compiles a class with a ``thrift_spec`` into one encoder and one decoder of the binary protocol.
+
+What is on the wire is the bare struct, without Thrift's message around it. The source text of a struct's functions is
+written and executed once, together with all structs that it can hold and that have none yet, and kept on the class.
+
+Laws: network bytes never reach thriftpy2's decoders. `DecodeError` is all that any input can raise, `EncodeError` all
+that any value can, and both name the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from typing import Any, Final
+
+from callosum.errors import DecodeError
+from callosum.service import Body
+from callosum.upper.thrift.decode import FAULTS as DECODE_FAULTS
+from callosum.upper.thrift.decode import PADDING, DecoderWriter
+from callosum.upper.thrift.diagnosis import decode_error
+from callosum.upper.thrift.encode import FAULTS as ENCODE_FAULTS
+from callosum.upper.thrift.encode import EncoderWriter
+from callosum.upper.thrift.mismatch import encode_error, fields_error
+from callosum.upper.thrift.source import Source
+from callosum.upper.thrift.spec import Struct, StructType, reachable, recursive, struct_of
+
+ROOM_FLOOR: Final = 4 << 20
+"""Bytes of memory that the structs of one body may take, however short it is."""
+ROOM_RATIO: Final = 128
+"""And so many times its length more."""
+
+Adder = Callable[[bytes], None]
+Encoder = Callable[[Any, Adder, int], None]  # values of any IDL type
+Decoder = Callable[[bytes, int, int, list[int]], tuple[Any, int]]  # values of any IDL type
+
+NO_DEFAULT: Final = object()
+"""A parameter that must be given."""
+_ATTRIBUTE: Final = "__callosum_codec__"
+_lock = Lock()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StructCodec:
+    """The functions of one struct."""
+
+    struct: Struct
+    encoder: Encoder
+    decoder: Decoder
+
+    def encode(self, value: object, path: str = "") -> bytes:
+        """The value as bytes.
+
+        Raises:
+            EncodeError: It, or something in it, is not what the IDL says.
+        """
+        parts: list[bytes] = []
+        try:
+            self.encoder(value, parts.append, 1)
+        except ENCODE_FAULTS as error:
+            raise encode_error(StructType(self.struct.cls), value, path or self.struct.name, error) from None
+        return b"".join(parts)
+
+    def decode(self, body: Body, path: str = "") -> Any:  # a value of any IDL type
+        """The value of the bytes.
+
+        Raises:
+            DecodeError: They are not exactly one value of this struct.
+        """
+        return decode_with(self.decoder, self.struct, body, path or self.struct.name)
+
+
+def codec_of(cls: type) -> StructCodec:
+    """The codec of a struct, union or exception class, compiled where it is not yet.
+
+    Raises:
+        ConfigurationError: The metadata of the class is not what thriftpy2 makes of a sound IDL.
+    """
+    codec: StructCodec | None = cls.__dict__.get(_ATTRIBUTE)
+    if codec is None:
+        with _lock:
+            _compile(struct_of(cls))
+        codec = cls.__dict__[_ATTRIBUTE]
+    return codec
+
+
+def _compile(root: Struct) -> None:
+    """Compile the struct and all that it can hold."""
+    structs = reachable(root)
+    looped = recursive(structs)
+    source = Source()
+    encoders = {cls: source.fresh("encode") for cls in structs}
+    decoders = {cls: source.fresh("decode") for cls in structs}
+    encoding = EncoderWriter(source, encoders, looped)
+    decoding = DecoderWriter(source, decoders, structs, looped)
+    new = [struct for cls, struct in structs.items() if _ATTRIBUTE not in cls.__dict__]
+    for cls in structs.keys() - {struct.cls for struct in new}:
+        made: StructCodec = cls.__dict__[_ATTRIBUTE]
+        source.namespace[encoders[cls]], source.namespace[decoders[cls]] = made.encoder, made.decoder
+    for struct in new:
+        encoding.struct_encoder(struct)
+        decoding.struct_decoder(struct)
+    functions = source.execute(f"<codec of {root.name}>")
+    for struct in new:
+        codec = StructCodec(struct, functions[encoders[struct.cls]], functions[decoders[struct.cls]])
+        setattr(struct.cls, _ATTRIBUTE, codec)
+
+
+def decode_with(decoder: Decoder, struct: Struct, body: Body, path: str) -> Any:  # what the decoder returns
+    """Run a decoder on a whole body."""
+    buf = b"".join((body, PADDING))
+    size = len(buf) - len(PADDING)
+    try:
+        value, end = decoder(buf, 0, 1, [ROOM_FLOOR + ROOM_RATIO * size])
+        if end == size:
+            return value
+    except DECODE_FAULTS:
+        pass
+    raise _decode_error(struct, buf[:size], path)
+
+
+def _decode_error(struct: Struct, body: bytes, path: str) -> DecodeError:
+    return decode_error(struct, body, path, ROOM_FLOOR + ROOM_RATIO * len(body))
+
+
+def fields_decoder(struct: Struct, path: str) -> Callable[[Body], tuple[Any, ...]]:  # values of any IDL type
+    """A decoder that returns the values of all fields, and makes no instance."""
+    structs = reachable(struct)
+    source = Source()
+    decoders = {cls: source.fresh("decode") for cls in structs}
+    for cls in structs.keys() - {struct.cls}:
+        source.namespace[decoders[cls]] = codec_of(cls).decoder
+    DecoderWriter(source, decoders, structs, set()).tuple_decoder("decode", struct)
+    decoder: Decoder = source.execute(f"<decoder of {path}>")["decode"]
+
+    def decode(body: Body) -> tuple[Any, ...]:  # values of any IDL type
+        values: tuple[Any, ...] = decode_with(decoder, struct, body, path)
+        return values
+
+    return decode
+
+
+def fields_encoder(
+    struct: Struct, function: str, parameters: Sequence[str], defaults: Sequence[object], path: str
+) -> Callable[..., bytes]:
+    """An encoder that takes the values of all fields as the parameters of a function, and makes no instance.
+
+    Args:
+        struct: What is written.
+        function: Its name, for the TypeError of a call that does not fit.
+        parameters: Their names, in the order of the fields.
+        defaults: What each has where the caller leaves it out, or `NO_DEFAULT`.
+        path: Where the values stand, for EncodeError.
+    """
+    structs = reachable(struct)
+    prefix = "_"
+    while any(name.startswith(prefix) for name in parameters):
+        prefix += "_"
+    source = Source(prefix)
+    encoders = {cls: source.fresh("encode") for cls in structs}
+    for cls in structs.keys() - {struct.cls}:
+        source.namespace[encoders[cls]] = codec_of(cls).encoder
+    writer = EncoderWriter(source, encoders, set())
+    signature = _signature(source, parameters, defaults)
+    with source.block(f"def {function}({signature}):"):
+        _check_given(source, function, parameters, defaults)
+        source(f"{prefix}parts = []", f"{writer.add} = {prefix}parts.append", f"{writer.depth} = 1")
+        with source.block("try:"):
+            writer.fields(struct, parameters)
+        with source.block(f"except {source.constant('FAULTS', ENCODE_FAULTS)} as {prefix}error:"):
+            given = f"({''.join(f'{name}, ' for name in parameters)})"
+            report = source.constant("report", partial(fields_error, struct, path))
+            source(f"raise {report}({given}, {prefix}error) from None")
+        source(f"return {source.constant('join', b''.join)}({prefix}parts)")
+    return source.execute(f"<encoder of {path}>")[function]
+
+
+def _signature(source: Source, parameters: Sequence[str], defaults: Sequence[object]) -> str:
+    """Parameters as Python wants them: none without a default behind one that has a default."""
+    texts: list[str] = []
+    has_default = False
+    for name, default in zip(parameters, defaults, strict=True):
+        has_default = has_default or default is not NO_DEFAULT
+        texts.append(f"{name}={source.constant('default', default)}" if has_default else name)
+    return ", ".join(texts)
+
+
+def _check_given(source: Source, function: str, parameters: Sequence[str], defaults: Sequence[object]) -> None:
+    """What has no default, and stands behind something that has one, must be given all the same."""
+    has_default = False
+    for name, default in zip(parameters, defaults, strict=True):
+        if default is not NO_DEFAULT:
+            has_default = True
+        elif has_default:
+            with source.block(f"if {name} is {source.constant('default', NO_DEFAULT)}:"):
+                message = f"{function}() missing 1 required positional argument: {name!r}"
+                source(f"raise TypeError({message!r})")

@@ -1,0 +1,185 @@
+"""Why a decoder refused its input, and where.
+
+Reads the input a second time, slowly, with every check spelled out, and makes no values. Runs only where the decoder
+has found a fault; it follows the same rules, and what it cannot see is named as what is left.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NoReturn
+
+from callosum.errors import DecodeError
+from callosum.upper.thrift.fault import MAX_COLLISIONS, SMALLEST, Fault, skip
+from callosum.upper.thrift.spec import (
+    BOOL,
+    MAX_DEPTH,
+    EnumType,
+    ListType,
+    MapType,
+    NumberType,
+    SetType,
+    Struct,
+    StructType,
+    TextType,
+    Type,
+    Wire,
+    smallest,
+    struct_of,
+)
+
+_NAMES: Final = {wire: "byte" if wire is Wire.I8 else wire.name.lower() for wire in Wire}
+
+
+def decode_error(root: Struct, body: bytes, path: str, room: int) -> DecodeError:
+    """The error for a body that a decoder refused; ``room`` is what it had for structs."""
+    reader = _Reader(body, room)
+    try:
+        reader.fields(root, path, 1)
+        left = len(body) - reader.pos
+        if left:
+            return DecodeError(f"{left} bytes are left over behind the end of the value", path=path)
+    except DecodeError as error:
+        return error
+    return DecodeError(
+        f"a set or a map has more than {MAX_COLLISIONS} elements with the same hash: repeated, or chosen to take time",
+        path=path,
+    )
+
+
+class _Reader:
+    """A position in the input. Every method moves it, or raises DecodeError."""
+
+    def __init__(self, body: bytes, room: int) -> None:
+        self.body = body
+        self.padded = body + bytes(16)  # as skip() needs it
+        self.pos = 0
+        self.room = room
+
+    def take(self, layout: str, path: str) -> tuple[int, ...]:
+        """Read numbers."""
+        size = struct.calcsize(f"!{layout}")
+        if len(self.body) - self.pos < size:
+            self.ends(path)
+        values: tuple[int, ...] = struct.unpack_from(f"!{layout}", self.body, self.pos)
+        self.pos += size
+        return values
+
+    def ends(self, path: str) -> NoReturn:
+        raise DecodeError(f"the input of {len(self.body)} bytes ends in the middle of it", path=path)
+
+    def fields(self, root: Struct, path: str, depth: int) -> None:
+        """A struct."""
+        if depth > MAX_DEPTH:
+            raise DecodeError(f"structs and containers are nested more than {MAX_DEPTH} deep", path=path)
+        known = {field.id: field for field in root.fields}
+        found: set[int] = set()
+        while wire := self.take("B", path)[0]:
+            (ident,) = self.take("h", path)
+            field = known.get(ident)
+            if field is None:
+                self.unknown(wire, ident, path, depth)
+                continue
+            place = f"{path}.{field.name}"
+            self.expect(field.type, wire, place)
+            self.value(field.type, place, depth + 1)
+            found.add(ident)
+        for field in root.fields:
+            if field.is_required and field.id not in found:
+                raise DecodeError("the field is required, and not there", path=f"{path}.{field.name}")
+        if root.is_union and len(found) != 1:
+            names = ", ".join(known[ident].name for ident in sorted(found)) or "none that this IDL knows"
+            raise DecodeError(f"a union has exactly one field set, and {root.name} has {names}", path=path)
+
+    def unknown(self, wire: int, ident: int, path: str, depth: int) -> None:
+        """A field that this IDL does not have."""
+        place = f"{path}.<unknown field {ident}>"
+        try:
+            pos = skip(self.padded, self.pos, wire, depth + 1)
+        except (Fault, struct.error, IndexError):
+            raise DecodeError(f"it cannot be skipped: it is of type {wire}, and malformed", path=place) from None
+        if pos > len(self.body):
+            self.ends(place)
+        self.pos = pos
+
+    def expect(self, kind: Type, wire: int, path: str) -> None:
+        """The type on the wire is the schema's."""
+        if wire != kind.wire:
+            found = _NAMES.get(wire, f"type {wire}")  # type: ignore[call-overload]
+            raise DecodeError(f"the IDL says {kind.text}, and the input has a {found}", path=path)
+
+    def value(self, kind: Type, path: str, depth: int) -> None:
+        """A value."""
+        match kind:
+            case NumberType() | EnumType():
+                (number,) = self.take("B" if kind is BOOL else kind.letter, path)
+                if kind is BOOL and number > 1:
+                    raise DecodeError(f"a bool is the byte 0 or 1, and the input has {number}", path=path)
+            case TextType():
+                self.text(kind, path)
+            case StructType():
+                self.fields(struct_of(kind.cls), path, depth)
+            case ListType() | SetType():
+                wire, count = self.take("BI", path)
+                self.elements((kind.element,), (wire,), count, path, depth)
+                if count and isinstance(kind, SetType):
+                    check_hashable(kind.element, kind, path)
+            case MapType():
+                key, value, count = self.take("BBI", path)
+                self.elements((kind.key, kind.value), (key, value), count, path, depth)
+                if count:
+                    check_hashable(kind.key, kind, path)
+
+    def text(self, kind: TextType, path: str) -> None:
+        """A string or a binary."""
+        (size,) = self.take("I", path)
+        left = len(self.body) - self.pos
+        if size > left:
+            raise DecodeError(f"its length is {size} bytes, and {left} are left", path=path)
+        if not kind.is_binary:
+            try:
+                self.body[self.pos : self.pos + size].decode()
+            except UnicodeDecodeError as error:
+                raise DecodeError(f"the string is not UTF-8: {error}", path=path) from None
+        self.pos += size
+
+    def elements(self, kinds: tuple[Type, ...], wires: tuple[int, ...], count: int, path: str, depth: int) -> None:
+        """The elements of a list or set, or the keys and values of a map."""
+        parts = ("",) if len(kinds) == 1 else (".key", ".value")
+        for kind, wire, part in zip(kinds, wires, parts, strict=True):
+            self.expect(kind, wire, f"{path}{part}[]")
+        left = len(self.body) - self.pos
+        if count * sum(smallest(kind) for kind in kinds) > left:
+            raise DecodeError(f"it has {count} elements, and {left} bytes are left", path=path)
+        for kind in kinds:
+            self.take_room(kind, count, path)
+        for index in range(count):
+            for kind, part in zip(kinds, parts, strict=True):
+                self.value(kind, f"{path}{part}[{index}]", depth + 1)
+
+    def take_room(self, kind: Type, count: int, path: str) -> None:
+        """Structs can be much larger in memory than on the wire."""
+        if isinstance(kind, StructType):
+            self.room -= count * struct_of(kind.cls).weight
+            if self.room < 0:
+                message = f"its {count} structs would take far more memory than the {len(self.body)} bytes of input"
+                raise DecodeError(message, path=path)
+
+
+def check_hashable(element: Type, kind: Type, path: str) -> None:
+    """Whether Python can have the elements in a set, or as keys."""
+    match element:
+        case MapType():
+            pass
+        case ListType():
+            check_hashable(element.element, kind, path)
+            return
+        case StructType() if element.cls.__hash__ is None:
+            pass
+        case _:
+            return
+    raise DecodeError(
+        f"{kind.text} cannot be a value in Python, where a {element.text} has no hash: "
+        "use a list in the IDL, or give the class a __hash__",
+        path=path,
+    )

@@ -1,0 +1,68 @@
+"""A service's fingerprint: SHA-256 over what two sides must agree on.
+
+That is the names of service, methods, fields and structs, the ids of fields, their types on the wire and whether they
+are required, recursively. The order of definitions in the file, defaults, docs and the names of enums do not change it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from callosum.upper.thrift.spec import (
+    EnumType,
+    ListType,
+    MapType,
+    NumberType,
+    SetType,
+    Struct,
+    StructType,
+    TextType,
+    Type,
+    struct_of,
+)
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes structs as text. A struct is known by the order in which it was met: names may repeat among files."""
+
+    numbers: dict[type, int] = field(default_factory=dict)
+    waiting: list[Struct] = field(default_factory=list)
+
+    def type(self, kind: Type) -> str:
+        match kind:
+            case NumberType() | TextType():
+                return kind.text
+            case EnumType():
+                return "i32"
+            case ListType():
+                return f"list<{self.type(kind.element)}>"
+            case SetType():
+                return f"set<{self.type(kind.element)}>"
+            case MapType():
+                return f"map<{self.type(kind.key)},{self.type(kind.value)}>"
+            case StructType():
+                if kind.cls not in self.numbers:
+                    self.numbers[kind.cls] = len(self.numbers)
+                    self.waiting.append(struct_of(kind.cls))
+                return f"struct#{self.numbers[kind.cls]}"
+
+    def fields(self, struct: Struct) -> str:
+        ordered = sorted(struct.fields, key=lambda one: one.id)
+        texts = (f"{f.id} {f.name} {self.type(f.type)}{' required' * f.is_required}" for f in ordered)
+        return f"{'union' if struct.is_union else 'struct'} {struct.name} {{{'; '.join(texts)}}}"
+
+
+def fingerprint(name: str, methods: Iterable[tuple[str, bool, Struct, Struct]]) -> str:
+    """The fingerprint of a service with these methods: name, whether it is oneway, arguments, result."""
+    writer = _Writer()
+    lines = [f"service {name}"]
+    for method, is_oneway, args, result in sorted(methods, key=lambda one: one[0]):
+        lines.append(f"{'oneway ' * is_oneway}{method} {writer.fields(args)} {writer.fields(result)}")
+    done = 0
+    while done < len(writer.waiting):
+        lines.append(f"#{done} {writer.fields(writer.waiting[done])}")
+        done += 1
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

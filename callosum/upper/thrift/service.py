@@ -1,0 +1,252 @@
+"""Turns a thriftpy2 service class into callosum's `Service`.
+
+A service class has ``thrift_services``, the names of its methods, and for each a ``<method>_args`` and a
+``<method>_result``. ``extends`` is inheritance.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from callosum.errors import ConfigurationError, DecodeError, EncodeError, Outcome
+from callosum.service import Body, Cardinality, Method, MethodCodec, Parameter, Service
+from callosum.upper.thrift.annotations import (
+    MethodAnnotations,
+    annotations_on,
+    check_reserved,
+    method_annotations,
+    own_annotations,
+    refuse_all_but,
+    service_name,
+)
+from callosum.upper.thrift.codec import NO_DEFAULT, codec_of, fields_decoder, fields_encoder
+from callosum.upper.thrift.fingerprint import fingerprint
+from callosum.upper.thrift.spec import Field, Struct, StructType, inner_types, reachable, struct_of
+
+CODEC: Final = "thrift-binary"
+_VOID: Final = b"\0"
+"""A result without a field: what a void method returns."""
+_STUBS_OWN: Final = frozenset({"with_options", "_options", "_peer", "_service"})
+"""What a stub has besides the methods."""
+_ATTRIBUTE: Final = "__callosum_service__"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A method as the metadata has it, before anything is compiled."""
+
+    name: str
+    is_oneway: bool
+    args: Struct
+    result: Struct
+    annotations: MethodAnnotations
+    doc: str
+
+    @property
+    def success(self) -> Field | None:
+        """The field of the result that holds what is returned, or None where nothing is."""
+        return next((one for one in self.result.fields if one.id == 0), None)
+
+    @property
+    def errors(self) -> tuple[Field, ...]:
+        """The fields of the result that hold declared exceptions."""
+        return tuple(one for one in self.result.fields if one.id != 0)
+
+
+def is_service_class(cls: type) -> bool:
+    """Whether a class is a service of Thrift's, and not one that a user derived from it."""
+    return isinstance(cls.__dict__.get("thrift_services"), list | tuple)
+
+
+def thrift_service(cls: type) -> Service:
+    """The service of a service class. The same object each time.
+
+    Raises:
+        ConfigurationError: Its IDL has faults.
+    """
+    known: object = cls.__dict__.get(_ATTRIBUTE)
+    if isinstance(known, Service):
+        return known
+    name, functions = read_service(cls)
+    methods = {one.name: _method(name, one) for one in functions}
+    mark = fingerprint(name, ((f.name, f.is_oneway, f.args, f.result) for f in functions))
+    bases = tuple(thrift_service(base) for base in cls.__mro__[1:] if is_service_class(base))
+    doc = cls.__dict__.get("__doc__") or ""
+    service = Service(name, methods, mark, bases, doc)
+    setattr(cls, _ATTRIBUTE, service)
+    return service
+
+
+def read_service(cls: type) -> tuple[str, list[Function]]:
+    """The name on the wire and the functions of a service class, checked.
+
+    Raises:
+        ConfigurationError: Its IDL has faults.
+    """
+    name = service_name(own_annotations(cls), cls.__name__)
+    names: list[str] = list(dict.fromkeys(getattr(cls, "thrift_services", ())))
+    functions = [_function(cls, one) for one in names]
+    spelled: dict[str, str] = {}
+    for one in names:
+        other = spelled.setdefault(python_name(one), one)
+        if other != one:
+            raise ConfigurationError(f"{cls.__name__}: {other} and {one} would have the same name in Python")
+    return name, functions
+
+
+def python_name(name: str) -> str:
+    """The attribute of stub and handler."""
+    is_taken = keyword.iskeyword(name) or name in _STUBS_OWN or (name.startswith("__") and name.endswith("__"))
+    return f"{name}_" if is_taken else name
+
+
+def _function(cls: type, name: str) -> Function:
+    place = f"{cls.__name__}.{name}"
+    if not name.isidentifier():
+        raise ConfigurationError(f"{place}: Python cannot name this method: rename it")
+    try:
+        args, result = struct_of(getattr(cls, f"{name}_args")), struct_of(getattr(cls, f"{name}_result"))
+    except AttributeError as error:
+        raise ConfigurationError(f"{place} has no {error.name}: the class is not one that thriftpy2 made") from None
+    owner = next(one for one in cls.__mro__ if f"{name}_args" in one.__dict__)
+    annotations = annotations_on(owner, "__thrift_function_annotations__").get(name, {})
+    said = method_annotations(annotations, tuple(one.name for one in args.fields), place)
+    for part in (args, result):
+        for field_name, on_field in annotations_on(part.cls, "__thrift_field_annotations__").items():
+            refuse_all_but(set(), on_field, f"{place}.{field_name}")
+    docs: object = owner.__dict__.get("__thrift_function_docs__")
+    doc = docs.get(name, "") if isinstance(docs, dict) else ""
+    function = Function(name, bool(getattr(result.cls, "oneway", False)), args, result, said, doc)
+    _check(function, place)
+    return function
+
+
+def _check(function: Function, place: str) -> None:
+    if function.is_oneway and function.result.fields:
+        what = "returns something" if function.success else "throws"
+        raise ConfigurationError(f"{place} is oneway and {what}: nobody waits for the answer of a oneway method")
+    for one in function.errors:
+        if not isinstance(one.type, StructType) or not issubclass(one.type.cls, BaseException):
+            raise ConfigurationError(f"{place} throws {one.type.text}, which is not an exception: declare one")
+    ids = [name for name, _ in getattr(function.result.cls, "default_spec", ())]
+    if len(ids) != len(function.result.fields):
+        raise ConfigurationError(f"{place}: an exception has the id 0, which is that of the result: number from 1")
+    for struct in (function.args, function.result):
+        for inner in reachable(struct).values():
+            check_struct(inner)
+
+
+def check_struct(struct: Struct) -> None:
+    """Raise ConfigurationError where the annotations of a struct, or of its fields, cannot be."""
+    fields = {one.id: one.name for one in struct.fields}
+    check_reserved(own_annotations(struct.cls), fields, struct.name)
+    for name, on_field in annotations_on(struct.cls, "__thrift_field_annotations__").items():
+        refuse_all_but(set(), on_field, f"{struct.name}.{name}")
+
+
+def _method(service: str, function: Function) -> Method:
+    defaults = _defaults(function.args)
+    for one in function.errors:
+        assert isinstance(one.type, StructType)
+        mark_exception(one.type.cls)
+    return Method(
+        service=service,
+        name=function.name,
+        parameters=tuple(
+            Parameter(one.name, default is not NO_DEFAULT, one.type.text)
+            for one, default in zip(function.args.fields, defaults, strict=True)
+        ),
+        codecs={CODEC: _codec(f"{service}.{function.name}", function)},
+        cardinality=Cardinality.ONEWAY if function.is_oneway else Cardinality.UNARY,
+        python_name=python_name(function.name),
+        returns=function.success.type.text if function.success else "" if function.is_oneway else "void",
+        raises=tuple(one.type.cls for one in function.errors if isinstance(one.type, StructType)),
+        idempotent=function.annotations.idempotent,
+        key=function.annotations.key,
+        timeout=function.annotations.timeout,
+        doc=function.doc,
+    )
+
+
+def _defaults(args: Struct) -> list[object]:
+    return [NO_DEFAULT if one.default is None else one.default for one in args.fields]
+
+
+def mark_exception(cls: type) -> None:
+    """Declared exceptions have an outcome, as all that a call raises, unless the IDL has a field of that name."""
+    if not hasattr(cls, "outcome") and all(one.name != "outcome" for one in struct_of(cls).fields):
+        cls.outcome = Outcome.EXECUTED  # type: ignore[attr-defined]
+
+
+def _codec(place: str, function: Function) -> MethodCodec:
+    names = [one.name for one in function.args.fields]
+    return MethodCodec(
+        encode_args=fields_encoder(
+            function.args, python_name(function.name), names, _defaults(function.args), f"{place}.args"
+        ),
+        decode_args=fields_decoder(function.args, f"{place}.args"),
+        encode_result=_result_encoder(function, f"{place}.result"),
+        encode_exception=_exception_encoder(function, f"{place}.result"),
+        decode_result=_result_decoder(function, f"{place}.result"),
+    )
+
+
+def _result_encoder(function: Function, path: str) -> Callable[[Any], bytes]:  # a value of any IDL type
+    success = function.success
+    if success is None:
+        return lambda value: _encode_void(value, path)
+    required = Field(success.id, success.name, success.type, is_required=True)
+    alone = Struct(function.result.cls, function.result.name, (required,))
+    return fields_encoder(alone, "encode_result", ["success"], [NO_DEFAULT], path)
+
+
+def _encode_void(value: object, path: str) -> bytes:
+    if value is None:
+        return _VOID
+    raise EncodeError(f"the IDL says void, and the handler returned a {type(value).__name__}: return None", path=path)
+
+
+def _exception_encoder(function: Function, path: str) -> Callable[[BaseException], bytes | None]:
+    declared: list[tuple[type, bytes, Field]] = []
+    for one in function.errors:
+        assert isinstance(one.type, StructType)
+        codec_of(one.type.cls)
+        declared.append((one.type.cls, one.header, one))
+
+    def encode_exception(error: BaseException) -> bytes | None:
+        fitting = [entry for entry in declared if isinstance(error, entry[0])]
+        if not fitting:
+            return None
+        cls, header, field = next((entry for entry in fitting if entry[0] is type(error)), fitting[0])
+        return header + codec_of(cls).encode(error, f"{path}.{field.name}") + _VOID
+
+    return encode_exception
+
+
+def _result_decoder(function: Function, path: str) -> Callable[[Body], Any]:  # a value of any IDL type
+    decode = fields_decoder(function.result, path)
+    fields = function.result.fields
+    at = next((index for index, one in enumerate(fields) if one.id == 0), None)
+    errors = [index for index, one in enumerate(fields) if one.id != 0]
+
+    def decode_result(body: Body) -> Any:  # a value of any IDL type
+        if at is None and body == _VOID:
+            return None
+        values = decode(body)
+        if at is not None and values[at] is not None:
+            return values[at]
+        for index in errors:
+            error = values[index]
+            if error is not None:
+                raise error
+        if at is None:
+            raise DecodeError("missing result: it is no declared exception, and void has no fields", path=path)
+        raise DecodeError("missing result: neither a value nor a declared exception is there", path=path)
+
+    return decode_result
+
+
+__all__ = ["CODEC", "Function", "inner_types", "is_service_class", "read_service", "thrift_service"]
