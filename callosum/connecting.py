@@ -300,7 +300,8 @@ class ConnectEndpoint:
         self._closing.set()
         tasks = set(self._tasks)
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():  # a second time would cut short what on_connect does at its end
+                task.cancel()
         if tasks:
             _, stuck = await asyncio.wait(tasks, timeout=STOP_TIMEOUT)
             if stuck:
@@ -313,6 +314,11 @@ class ConnectEndpoint:
             self._first.cancel()
         elif not self._first.cancelled():
             self._first.exception()  # it was raised already, or nobody waits for it
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The session that new calls take, and those beside it that drain."""
+        return [line.session for line in self._lines]
 
     @property
     def is_closing(self) -> bool:
@@ -391,8 +397,8 @@ class ConnectEndpoint:
             self._first.set_exception(error)
 
     def not_greeted(self, error: Exception) -> None:
-        """``on_connect`` has raised: the first `connect` raises it, later it is logged."""
-        if self._first.done():
+        """``on_connect`` has raised: the first `connect` raises it where it waits for it, later it is logged."""
+        if self._first.done() or self._connect_timeout is None:
             _log.error("on_connect failed; the session is closed and dialled again", exc_info=error)
         else:
             self._first.set_exception(error)

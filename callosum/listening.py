@@ -45,7 +45,7 @@ class _Greeting:
         self._endpoint = endpoint
         self.connection = connection
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(HANDSHAKE_TIMEOUT, self._give_up, "no HELLO in time")
+        self._timer = loop.call_later(HANDSHAKE_TIMEOUT, self._give_up)
 
     def received(self, frames: Frames) -> None:
         self._timer.cancel()
@@ -61,9 +61,9 @@ class _Greeting:
         self._timer.cancel()
         self._endpoint.forget(self)
 
-    def _give_up(self, text: str) -> None:
+    def _give_up(self) -> None:
         self._endpoint.forget(self)
-        self.refuse(ResetCode.NO_SESSION, text)
+        self._endpoint.refuse(self, ResetCode.NO_SESSION, "no HELLO in time")
 
     def refuse(self, code: ResetCode, text: str) -> None:
         """Close with a RESET."""
@@ -76,6 +76,10 @@ class _Route(NamedTuple):
     """A listener's peer is one session."""
 
     session: Session
+
+    @property
+    def sessions(self) -> tuple[Session]:
+        return (self.session,)
 
 
 class PeersView(AbstractSet[Peer]):
@@ -264,6 +268,7 @@ class ListenEndpoint:
         self._counts.count("connections")
         if self._closed.is_set() or len(self._greetings) + len(self._openings) >= MAX_GREETINGS:
             self._counts.refuse("greetings")
+            _log.info("refusing a connection from %s: too many are half-open", connection.peer_address)
             connection.close()
             return
         greeting = _Greeting(self, connection)
@@ -282,13 +287,14 @@ class ListenEndpoint:
             first = batch.messages[0] if batch.messages else None
             if not isinstance(first, Hello):
                 code = ResetCode.NO_SESSION
-                self._refuse(greeting, code, "the first record of a connection is a HELLO")
+                self.refuse(greeting, code, "the first record of a connection is a HELLO")
                 return
             self._admit(greeting, first)
         except ProtocolError as error:
-            self._refuse(greeting, ResetCode.PROTOCOL, str(error))
+            self.refuse(greeting, ResetCode.PROTOCOL, str(error))
 
-    def _refuse(self, greeting: _Greeting, code: ResetCode, text: str) -> None:
+    def refuse(self, greeting: _Greeting, code: ResetCode, text: str) -> None:
+        """Count it, log it, and close with a RESET."""
         self._counts.refuse(code.value)
         _log.info("refusing a connection from %s: %s", greeting.connection.peer_address, text)
         greeting.refuse(code, text)
@@ -297,16 +303,16 @@ class ListenEndpoint:
         session = self._named(greeting, hello)
         if session is not None and hello.resumption is not None and hello.resumption.received is not None:
             if hello.attempt <= session.core.attempt:
-                self._refuse(greeting, ResetCode.STALE, f"attempt {hello.attempt} is not the newest")
+                self.refuse(greeting, ResetCode.STALE, f"attempt {hello.attempt} is not the newest")
             else:
                 self._resume(session, greeting, hello)
             return
         if session is not None:
             session.end("the other side gave the session up")
         if self._drains_until is not None:
-            self._refuse(greeting, ResetCode.DRAINING, "the endpoint is draining")
+            self.refuse(greeting, ResetCode.DRAINING, "the endpoint is draining")
         elif len(self._sessions) >= MAX_SESSIONS and not self._make_room():
-            self._refuse(greeting, ResetCode.DRAINING, f"there are {MAX_SESSIONS} sessions already")
+            self.refuse(greeting, ResetCode.DRAINING, f"there are {MAX_SESSIONS} sessions already")
         else:
             self._open(greeting, hello)
 

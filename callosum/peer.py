@@ -6,7 +6,7 @@ import asyncio
 import enum
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from callosum.context import Key, Metadata
@@ -51,6 +51,11 @@ class Route(Protocol):
     @property
     def session(self) -> Session:
         """The session for a call that is made now."""
+        ...
+
+    @property
+    def sessions(self) -> Sequence[Session]:
+        """That session, and those beside it that drain."""
         ...
 
 
@@ -139,10 +144,10 @@ class Peer:
         Raises:
             ConnectionLost: The session ended before; what is missing is UNKNOWN.
         """
-        session = self.route.session
-        target = session.core.last_number
-        if not await session.wait_for(lambda: session.core.acknowledged >= target):
-            raise ConnectionLost("the session ended before all was acknowledged", outcome=Outcome.UNKNOWN)
+        for session, target in [(session, session.core.last_number) for session in self.route.sessions]:
+            core = session.core
+            if not await session.wait_for(lambda core=core, target=target: core.acknowledged >= target):  # type: ignore[misc]
+                raise ConnectionLost("the session ended before all was acknowledged", outcome=Outcome.UNKNOWN)
 
     def close(self) -> None:
         """The engine's: the peer is closed for good."""
@@ -162,6 +167,10 @@ class _Forked:
         raise ConfigurationError(
             "this peer was opened before a fork; a child process must open its own, with connect() or listen()"
         )
+
+    @property
+    def sessions(self) -> Sequence[Session]:
+        return (self.session,)
 
 
 _peers: weakref.WeakSet[Peer] = weakref.WeakSet()

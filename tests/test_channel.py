@@ -19,6 +19,7 @@ def test_the_session_is_a_channel_and_its_calls_are_inbound():
 
 def test_a_carrier_without_a_session_holds_nothing_back():
     class Foreign(Inbound):
+        call = None  # type: ignore[assignment]
         is_draining = False
         is_waiting = True
 

@@ -291,7 +291,8 @@ class SessionCore:
 
     def _depart(self, departure: Departure, now: float) -> _Offered:
         first = self._resend.append(departure.messages, departure.size, departure.bulk, now)
-        self._deadlines.wake_by(now + self.terms.limits.stall_timeout)
+        if self._resend.stalled_since is now:
+            self._deadlines.wake_by(now + self.terms.limits.stall_timeout)
         frames = departure.writer.finish(first, self._receipt.acknowledged(), _clock_ms(now))
         return _Offered(frames, self._resend.next, departure.oneways)
 
@@ -312,7 +313,11 @@ class SessionCore:
 
     def open_call(self, call: OutgoingCall, now: float) -> None:
         """Queue a call; it is registered before anything of it leaves."""
-        self.outgoing.open(call)
+        request = call.request
+        if request.deadline is None and not request.parent:
+            self.outbox.add_request(call)
+        else:
+            self.outgoing.open(call)
         if self.state is not SessionState.OPEN:
             self._watch(call, now)
 
@@ -438,7 +443,7 @@ class SessionCore:
     @property
     def wake_at(self) -> float:
         """An instant before which nothing is due: cheaper than `next_timer`, and maybe too early."""
-        return self._deadlines.wake_at
+        return min(self._deadlines.wake_at, self._receipt.due)
 
     def on_timer(self, now: float) -> list[Event]:
         """Time has passed: deadlines, silence, a stalled link, the end of the grace time."""
@@ -554,8 +559,6 @@ class SessionCore:
         if self._resend.acknowledge(batch.ack, now):
             self._stalled_before = 0.0
         old = self._receipt.accept(batch.seq, batch.numbered, batch.size, now)
-        if self._receipt.due < self._deadlines.wake_at:
-            self._deadlines.wake_at = self._receipt.due
         delay_ms = self._transit.delay(batch.sent_ms, _clock_ms(now))
         incoming, outgoing = self.incoming, self.outgoing
         for message in batch.messages:

@@ -229,6 +229,7 @@ class Outbox:
 
     def _take_requests(self, departure: Departure, queue: deque[OutgoingCall], now: float) -> None:
         writer, messages, window, behind = departure.writer, departure.messages, self.window, self._behind
+        outgoing, request_header, put = self.outgoing, wire.request_header, writer.put
         number, before = self._resend.next + len(messages), writer.size
         while queue:
             call = queue[0]
@@ -243,16 +244,20 @@ class Outbox:
             request.id = self._next_id
             if request.deadline is not None:
                 set_timeout(request, now)
-            if not writer.put(wire.request_header(request), body):
+            if not put(request_header(request), body):
                 request.id = 0
                 break
             queue.popleft()
             if not request.parent:
                 window.begin_call(len(body))
-            self._number(call, departure)
+            call.state = _NUMBERED
             call.first = call.last = number
-            number += 1
+            if request.flags & ONEWAY:
+                departure.oneways.append(call)
+            outgoing[request.id] = call
             messages.append(request)
+            self._next_id += 2
+            number += 1
         departure.size += writer.size - before
 
     def _divert(self, call: OutgoingCall) -> None:

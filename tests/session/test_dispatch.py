@@ -433,14 +433,15 @@ def test_a_handler_that_cancels_itself():
 
 
 def test_what_ends_the_process_is_answered_first():
+    dispatcher = HandlerDispatcher(Registry({Echo: Handler(say=raising(SystemExit(3)))}), Counters())
+
     class Noted(Inbound):
+        call = None  # type: ignore[assignment]
         is_draining = False
         is_waiting = True
         request = Request(1, "Echo/say", None, 0, b"x")
+        target = dispatcher.registry.targets["Echo/say"]
         failure: Failure | None = None
-
-        def __init__(self):
-            self.peer = None  # type: ignore[assignment]
 
         def parent_on(self, channel):
             return 0
@@ -457,7 +458,6 @@ def test_what_ends_the_process_is_answered_first():
         def fail(self, error):
             type(self).failure = error
 
-    dispatcher = HandlerDispatcher(Registry({Echo: Handler(say=raising(SystemExit(3)))}), Counters())
     with pytest.raises(SystemExit):
         copy_context().run(dispatcher._serve(Noted()).send, None)
     assert Noted.failure is not None

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from threading import Lock
 from typing import Any, Final
 
-from callosum.errors import DecodeError
+from callosum.errors import DecodeError, EncodeError
 from callosum.service import Body
 from callosum.upper.thrift.decode import FAULTS as DECODE_FAULTS
 from callosum.upper.thrift.decode import PADDING, DecoderWriter
 from callosum.upper.thrift.diagnosis import decode_error
 from callosum.upper.thrift.encode import FAULTS as ENCODE_FAULTS
 from callosum.upper.thrift.encode import EncoderWriter
-from callosum.upper.thrift.mismatch import encode_error, fields_error
+from callosum.upper.thrift.mismatch import encode_error
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import Struct, StructType, reachable, recursive, struct_of
 
@@ -81,7 +80,8 @@ def codec_of(cls: type) -> StructCodec:
     if codec is None:
         with _lock:
             _compile(struct_of(cls))
-        codec = cls.__dict__[_ATTRIBUTE]
+        made: StructCodec = cls.__dict__[_ATTRIBUTE]
+        return made
     return codec
 
 
@@ -141,8 +141,12 @@ def fields_decoder(struct: Struct, path: str) -> Callable[[Body], tuple[Any, ...
     return decode
 
 
+Report = Callable[[tuple[object, ...], Exception], EncodeError]
+"""Makes the error for values that an encoder refused."""
+
+
 def fields_encoder(
-    struct: Struct, function: str, parameters: Sequence[str], defaults: Sequence[object], path: str
+    struct: Struct, function: str, parameters: Sequence[str], defaults: Sequence[object], report: Report
 ) -> Callable[..., bytes]:
     """An encoder that takes the values of all fields as the parameters of a function, and makes no instance.
 
@@ -151,7 +155,7 @@ def fields_encoder(
         function: Its name, for the TypeError of a call that does not fit.
         parameters: Their names, in the order of the fields.
         defaults: What each has where the caller leaves it out, or `NO_DEFAULT`.
-        path: Where the values stand, for EncodeError.
+        report: What makes the EncodeError where they do not fit.
     """
     structs = reachable(struct)
     prefix = "_"
@@ -170,10 +174,9 @@ def fields_encoder(
             writer.fields(struct, parameters)
         with source.block(f"except {source.constant('FAULTS', ENCODE_FAULTS)} as {prefix}error:"):
             given = f"({''.join(f'{name}, ' for name in parameters)})"
-            report = source.constant("report", partial(fields_error, struct, path))
-            source(f"raise {report}({given}, {prefix}error) from None")
+            source(f"raise {source.constant('report', report)}({given}, {prefix}error) from None")
         source(f"return {source.constant('join', b''.join)}({prefix}parts)")
-    return source.execute(f"<encoder of {path}>")[function]
+    return source.execute(f"<encoder of {struct.name}>")[function]
 
 
 def _signature(source: Source, parameters: Sequence[str], defaults: Sequence[object]) -> str:

@@ -1,8 +1,8 @@
 """Writes the source text of decoders: the binary protocol to values.
 
-Laws: a decoder takes nothing from the input on trust. Each count is held against the bytes that are left before anything
-is made, each wire type is the schema's, and each step consumes input. It raises one of `FAULTS` where the input is
-wrong; where and why, `fault` finds out afterwards, so that the hot path knows no paths.
+Laws: a decoder takes nothing from the input on trust. Each count is held against the bytes that are left before
+anything is made, each wire type is the schema's, and each step consumes input. It raises one of `FAULTS` where the
+input is wrong; where and why, `diagnosis` finds out afterwards, so that the hot path knows no paths.
 
 The input is followed by `PADDING` zero bytes, so that reads near its end need no guard: what was read beyond the end is
 seen by the position after the last struct, which must be the end exactly. Lengths are read as unsigned, so that a
@@ -264,9 +264,8 @@ class DecoderWriter:
 
     def _frozen(self, kind: ListType | SetType, element: Type, name: str) -> str:
         """Lists and sets that are elements of sets or keys of maps are made hashable."""
-        if isinstance(kind, SetType):
-            if isinstance(element, ListType | SetType):
-                return f"{self.source.constant('freeze', freeze)}({name})"
+        if isinstance(kind, SetType) and isinstance(element, ListType | SetType):
+            return f"{self.source.constant('freeze', freeze)}({name})"
         return name
 
     def _convert(self, kind: Type, name: str, raw: str) -> None:

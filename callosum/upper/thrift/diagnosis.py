@@ -10,7 +10,7 @@ import struct
 from typing import Final, NoReturn
 
 from callosum.errors import DecodeError
-from callosum.upper.thrift.fault import MAX_COLLISIONS, SMALLEST, Fault, skip
+from callosum.upper.thrift.fault import MAX_COLLISIONS, Fault, skip
 from callosum.upper.thrift.spec import (
     BOOL,
     MAX_DEPTH,
@@ -174,7 +174,7 @@ def check_hashable(element: Type, kind: Type, path: str) -> None:
         case ListType():
             check_hashable(element.element, kind, path)
             return
-        case StructType() if element.cls.__hash__ is None:
+        case StructType() if getattr(element.cls, "__hash__", None) is None:
             pass
         case _:
             return

@@ -1,8 +1,8 @@
 """Writes the source text of encoders: values to the binary protocol.
 
-Laws: an encoder never writes what `mismatch` finds a fault with, and raises one of `FAULTS` instead; which value it was,
-and what it should be, is found out by `mismatch` afterwards, so that the hot path knows no paths. Types are exact on the
-fast path; where one is not, ``as_…`` decides.
+Laws: an encoder never writes what `mismatch` finds a fault with, and raises one of `FAULTS` instead; which value it
+was, and what it should be, is found out by `mismatch` afterwards, so that the hot path knows no paths. Types are exact
+on the fast path; where one is not, ``as_…`` decides.
 
 In the text, ``add`` appends bytes to the output, and ``depth`` is the depth of the struct that is written.
 """
@@ -155,7 +155,7 @@ class EncoderWriter:
 
     def _numbers(self, kind: FixedType, name: str, header: bytes) -> None:
         """A collection of numbers is one call of ``pack``."""
-        exact = {bool} if kind is BOOL else {float, int} if kind is DOUBLE else {int}
+        exact: set[type] = {bool} if kind is BOOL else {float, int} if kind is DOUBLE else {int}
         if isinstance(kind, EnumType):
             exact.add(kind.cls)
         element = self.source.fresh("x")

@@ -49,7 +49,7 @@ def as_int(value: object, cls: type[enum.IntEnum] | None = None) -> int:
     """An integer that is not a bool; for an enum, a plain one or a member of that enum."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise Misfit
-    if cls is not None and isinstance(value, enum.Enum) and not isinstance(value, cls):
+    if cls is not None and isinstance(value, enum.IntEnum) and not isinstance(value, cls):
         raise Misfit
     return value
 
@@ -103,7 +103,9 @@ def _unknown(path: str, cause: Exception) -> EncodeError:
     return EncodeError(f"cannot be encoded: {cause!r}. Was it changed while it was encoded?", path=path)
 
 
-def find_mismatch(kind: Type, value: object, path: str, depth: int = 1) -> EncodeError | None:
+def find_mismatch(  # noqa: PLR0911 - one for each type
+    kind: Type, value: object, path: str, depth: int = 1
+) -> EncodeError | None:
     """The first fault of a value, or None."""
     match kind:
         case NumberType() | EnumType():
@@ -144,7 +146,7 @@ def _in_number(kind: NumberType | EnumType, value: object, path: str) -> EncodeE
         return _in_double(kind, value, path)
     if not isinstance(value, int) or isinstance(value, bool):
         return _wrong(kind, value, path, "give an int")
-    if isinstance(kind, EnumType) and isinstance(value, enum.Enum) and not isinstance(value, kind.cls):
+    if isinstance(kind, EnumType) and isinstance(value, enum.IntEnum) and not isinstance(value, kind.cls):
         return _wrong(kind, value, path, f"give a member of {kind.text}")
     bits = kind.size * 8
     if not -(1 << bits - 1) <= value < 1 << bits - 1:
@@ -225,5 +227,5 @@ def _in_fields(struct: Struct, values: Iterable[object], path: str, depth: int) 
             if error := find_mismatch(field.type, value, place, depth + 1):
                 return error
         elif field.is_required:
-            return EncodeError(f"the field is required, and not set: give a {field.type.text}", path=place)
+            return EncodeError(f"the field is required ({field.type.text}), and not set", path=place)
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from callosum.errors import ConfigurationError, DecodeError, EncodeError, Outcome
@@ -24,7 +25,8 @@ from callosum.upper.thrift.annotations import (
 )
 from callosum.upper.thrift.codec import NO_DEFAULT, codec_of, fields_decoder, fields_encoder
 from callosum.upper.thrift.fingerprint import fingerprint
-from callosum.upper.thrift.spec import Field, Struct, StructType, inner_types, reachable, struct_of
+from callosum.upper.thrift.mismatch import encode_error, fields_error
+from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, struct_of
 
 CODEC: Final = "thrift-binary"
 _VOID: Final = b"\0"
@@ -89,6 +91,11 @@ def read_service(cls: type) -> tuple[str, list[Function]]:
     name = service_name(own_annotations(cls), cls.__name__)
     names: list[str] = list(dict.fromkeys(getattr(cls, "thrift_services", ())))
     functions = [_function(cls, one) for one in names]
+    structs: dict[type, Struct] = {}
+    for function in functions:
+        structs |= reachable(function.args) | reachable(function.result)
+    for struct in structs.values():
+        check_struct(struct)
     spelled: dict[str, str] = {}
     for one in names:
         other = spelled.setdefault(python_name(one), one)
@@ -134,9 +141,6 @@ def _check(function: Function, place: str) -> None:
     ids = [name for name, _ in getattr(function.result.cls, "default_spec", ())]
     if len(ids) != len(function.result.fields):
         raise ConfigurationError(f"{place}: an exception has the id 0, which is that of the result: number from 1")
-    for struct in (function.args, function.result):
-        for inner in reachable(struct).values():
-            check_struct(inner)
 
 
 def check_struct(struct: Struct) -> None:
@@ -185,7 +189,11 @@ def _codec(place: str, function: Function) -> MethodCodec:
     names = [one.name for one in function.args.fields]
     return MethodCodec(
         encode_args=fields_encoder(
-            function.args, python_name(function.name), names, _defaults(function.args), f"{place}.args"
+            function.args,
+            python_name(function.name),
+            names,
+            _defaults(function.args),
+            partial(fields_error, function.args, f"{place}.args"),
         ),
         decode_args=fields_decoder(function.args, f"{place}.args"),
         encode_result=_result_encoder(function, f"{place}.result"),
@@ -200,7 +208,14 @@ def _result_encoder(function: Function, path: str) -> Callable[[Any], bytes]:  #
         return lambda value: _encode_void(value, path)
     required = Field(success.id, success.name, success.type, is_required=True)
     alone = Struct(function.result.cls, function.result.name, (required,))
-    return fields_encoder(alone, "encode_result", ["success"], [NO_DEFAULT], path)
+
+    def report(values: tuple[object, ...], cause: Exception) -> EncodeError:
+        (value,) = values
+        if value is None:
+            return EncodeError(f"the handler returned None, and the IDL says {success.type.text}", path=path)
+        return encode_error(success.type, value, path, cause)
+
+    return fields_encoder(alone, "encode_result", ["success"], [NO_DEFAULT], report)
 
 
 def _encode_void(value: object, path: str) -> bytes:
@@ -247,6 +262,3 @@ def _result_decoder(function: Function, path: str) -> Callable[[Body], Any]:  # 
         raise DecodeError("missing result: neither a value nor a declared exception is there", path=path)
 
     return decode_result
-
-
-__all__ = ["CODEC", "Function", "inner_types", "is_service_class", "read_service", "thrift_service"]

@@ -39,6 +39,9 @@ _BINARY: Final = 18
 """thriftpy2's own number: what is a STRING on the wire and bytes in Python."""
 
 
+_ATTRIBUTE: Final = "__callosum_struct__"
+
+
 @dataclass(frozen=True, slots=True)
 class NumberType:
     """A bool, an integer or a double: what has a fixed size."""
@@ -151,8 +154,11 @@ _SIMPLE: Final[dict[int, Type]] = {
     _BINARY: BINARY,
 }
 
+SIMPLE_TYPES: Final[dict[str, Type]] = {one.text: one for one in _SIMPLE.values()} | {"byte": I8}
+"""By their names in an IDL."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
     """One field of a struct."""
 
@@ -186,11 +192,19 @@ class Struct:
 
 
 def struct_of(cls: type) -> Struct:
-    """The model of a class with a ``thrift_spec``.
+    """The model of a class with a ``thrift_spec``. The same object each time.
 
     Raises:
         ConfigurationError: The metadata is not what thriftpy2 makes of a sound IDL.
     """
+    known: Struct | None = cls.__dict__.get(_ATTRIBUTE)
+    if known is None:
+        known = _read_struct(cls)
+        setattr(cls, _ATTRIBUTE, known)
+    return known
+
+
+def _read_struct(cls: type) -> Struct:
     specs: object = getattr(cls, "thrift_spec", None)
     if not isinstance(specs, dict):
         raise ConfigurationError(
@@ -220,11 +234,11 @@ def _field(cls: type, ident: object, spec: object, defaults: dict[str, Any], *, 
         raise ConfigurationError(f"{cls.__name__}.{name}: the field's id is {ident!r}: ids are from 1 to 32767")
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ConfigurationError(f"{cls.__name__}: a field is called {name!r}, which Python cannot name: rename it")
-    kind = _type(number, detail, f"{cls.__name__}.{name}")
+    kind = type_of(number, detail, f"{cls.__name__}.{name}")
     return Field(ident, name, kind, bool(required) and can_be_required, defaults.get(name))
 
 
-def _type(number: int, detail: object, place: str) -> Type:
+def type_of(number: int, detail: object, place: str) -> Type:
     """A type as thriftpy2 writes it: a number, and what it needs besides."""
     if number == Wire.I32 and isinstance(detail, type) and issubclass(detail, enum.IntEnum):
         return EnumType(detail)
@@ -248,9 +262,9 @@ def _type(number: int, detail: object, place: str) -> Type:
 def _element(spec: object, place: str) -> Type:
     match spec:
         case int(number):
-            return _type(number, None, place)
+            return type_of(number, None, place)
         case (int(number), detail):
-            return _type(number, detail, place)
+            return type_of(number, detail, place)
     raise ConfigurationError(f"{place}: {spec!r} is no type as thriftpy2 writes them")
 
 
