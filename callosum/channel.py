@@ -95,7 +95,7 @@ class Inbound(Carrier):
         """The result, or a declared exception."""
 
     @abstractmethod
-    def fail(self, error: Failure) -> None:
+    def fail(self, failure: Failure) -> None:
         """Any other outcome."""
 
     @abstractmethod
@@ -121,6 +121,9 @@ class Flushable(Protocol):
 
     def flush_answers(self) -> None:
         """Send them now, or soon together with others."""
+
+    def flush(self) -> None:
+        """Send them now."""
 
 
 class Dispatcher(Protocol):

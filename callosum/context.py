@@ -14,6 +14,7 @@ from callosum.protocol.messages import Request
 from callosum.service import Method
 
 if TYPE_CHECKING:
+    from callosum.channel import Channel
     from callosum.peer import Peer
 
 Key = str | int | bytes
@@ -104,8 +105,11 @@ class Carrier(ABC):
         """Whether the endpoint is draining."""
 
     @abstractmethod
-    def parent_on(self, channel: object) -> int:
-        """The id that a call made in this handler names as its parent; 0 where it is made on another channel."""
+    def way_to(self, channel: Channel) -> tuple[Channel, int]:
+        """The channel that a call made in this handler takes instead of this one, and the parent that it names.
+
+        They are the same channel and 0 where it goes to another peer.
+        """
 
 
 current: ContextVar[Carrier | None] = ContextVar("callosum_call", default=None)

@@ -18,6 +18,7 @@ from callosum.errors import ConfigurationError, DecodeError, Outcome
 from callosum.service import Cardinality, Method, Service
 
 if TYPE_CHECKING:
+    from callosum.channel import Channel
     from callosum.peer import Peer
 
 
@@ -129,10 +130,12 @@ def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any,
             outgoing = Call(method, peer, dict(metadata or {}), options.key, deadline)
             outgoing.arguments, outgoing.keywords = args, kwargs
             return await peer.chain(outgoing)
-        channel = peer.route.session
+        channel: Channel = peer.route.session
+        parent = 0
+        if handled is not None:
+            channel, parent = handled.way_to(channel)
         codec_name, codec = channel.codec(method)
         body = codec.encode_args(*args, **kwargs)
-        parent = 0 if handled is None else handled.parent_on(channel)
         reply = await channel.call(method, codec_name, body, deadline, options.key, metadata, parent)
         if is_oneway:
             return None
@@ -166,11 +169,13 @@ async def perform_call(call: Call) -> Any:  # a result of any IDL type
     """The innermost link of a chain of interceptors at the calling side."""
     method = call.method
     check_options(StubOptions(None, call.key, call.metadata))  # an interceptor may have set them
-    channel = call.peer.route.session
+    channel: Channel = call.peer.route.session
+    parent = 0
+    handled = current.get()
+    if handled is not None:
+        channel, parent = handled.way_to(channel)
     codec_name, codec = channel.codec(method)
     body = codec.encode_args(*call.arguments, **call.keywords)
-    handled = current.get()
-    parent = 0 if handled is None else handled.parent_on(channel)
     reply = await channel.call(method, codec_name, body, call.deadline, call.key, call.metadata or None, parent)
     if method.cardinality is Cardinality.ONEWAY:
         return None

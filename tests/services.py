@@ -297,6 +297,10 @@ class Raw:
     def send_bytes(self, *frames: bytes) -> None:
         self.connection.send(frames)
 
+    def stop_reading(self) -> None:
+        """What is sent to it from now on stays where it is."""
+        self.connection._receiver = None  # type: ignore[attr-defined]
+
     @property
     def messages(self) -> list[Message]:
         return [message for batch in self.batches for message in batch.messages]

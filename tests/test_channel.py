@@ -23,8 +23,8 @@ def test_a_carrier_without_a_session_holds_nothing_back():
         is_draining = False
         is_waiting = True
 
-        def parent_on(self, channel):
-            return 0
+        def way_to(self, channel):
+            return channel, 0
 
         def start(self):
             return True
@@ -32,7 +32,7 @@ def test_a_carrier_without_a_session_holds_nothing_back():
         def reply(self, body):
             """Nobody listens."""
 
-        def fail(self, error):
+        def fail(self, failure):
             """Nobody listens."""
 
         def finish(self):

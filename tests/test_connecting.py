@@ -316,9 +316,11 @@ def test_a_first_on_connect_that_fails_in_the_background_is_logged(caplog):
             if len(times) == 1:
                 raise LookupError("at first")
 
-        async with callosum.listen(address, {Echo: Handler()}):
-            async with callosum.connect(address, connect_timeout=None, on_connect=register) as peer:
-                assert await peer.stub(Echo).say("x") == "x"
+        async with (
+            callosum.listen(address, {Echo: Handler()}),
+            callosum.connect(address, connect_timeout=None, on_connect=register) as peer,
+        ):
+            assert await peer.stub(Echo).say("x") == "x"
 
     run(main())
     assert "at first" in caplog.text
@@ -348,7 +350,7 @@ def test_the_other_side_may_call_back_while_on_connect_runs():
 
 def test_an_on_connect_that_takes_long_is_cancelled_with_its_session():
     async def main():
-        cancelled = []
+        cancelled: list[int] = []
 
         async def register(peer):
             if not cancelled:
@@ -359,14 +361,16 @@ def test_an_on_connect_that_takes_long_is_cancelled_with_its_session():
                     raise
 
         address = new_address()
-        async with callosum.listen(address, {Echo: Handler()}) as server:
-            async with callosum.connect(address, connect_timeout=None, on_connect=register) as peer:
-                await until(lambda: len(server.peers) == 1)
-                await settle()
-                (caller,) = server.peers
-                caller.route.session.close(ResetCode.CLOSED, "for the test")
-                assert await peer.stub(Echo).say("x") == "x"
-                assert cancelled
+        async with (
+            callosum.listen(address, {Echo: Handler()}) as server,
+            callosum.connect(address, connect_timeout=None, on_connect=register) as peer,
+        ):
+            await until(lambda: len(server.peers) == 1)
+            await settle()
+            (caller,) = server.peers
+            caller.route.session.close(ResetCode.CLOSED, "for the test")
+            assert await peer.stub(Echo).say("x") == "x"
+            assert cancelled
 
     run(main())
 
@@ -776,9 +780,7 @@ def welcome(raw):
     from callosum.protocol import wire
     from callosum.protocol.messages import Welcome
 
-    raw.connection.send(
-        wire.encode([Welcome(1, 1, bytes(16), False, 0, 1 << 20, 1024, 1 << 20, 2000, 30_000)])
-    )
+    raw.connection.send(wire.encode([Welcome(1, 1, bytes(16), False, 0, 1 << 20, 1024, 1 << 20, 2000, 30_000)]))
 
 
 def reply(ident):
@@ -913,8 +915,11 @@ def test_the_session_that_holds_most_ends_where_the_process_cannot_afford_more(m
             results = await asyncio.gather(*calls, return_exceptions=True)
             assert any(isinstance(r, ConnectionLost) and r.outcome is Outcome.UNKNOWN for r in results)
             assert await other.echo.say("x") == "x"
+            assert other.client.counters["sessions"] == other.server.counters["sessions"] == 1, "no other one ends"
+            assert await pair.echo.say("x") == "x"
 
     run(main())
+    assert "more unacknowledged records than the process can afford" in caplog.text
 
 
 def test_a_fault_of_the_engine_is_logged_and_raised(caplog):
@@ -928,3 +933,106 @@ def test_a_fault_of_the_engine_is_logged_and_raised(caplog):
 
     run(main())
     assert [r for r in caplog.records if r.levelno == logging.ERROR]
+
+
+class Reluctant:
+    """A method whose cancellation takes a second."""
+
+    def __init__(self):
+        self.ended = False
+
+    async def __call__(self, message):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(1)
+            self.ended = True
+
+
+def test_a_cancellation_while_it_closes_does_not_leave_it_half_done():
+    async def main():
+        address = new_address()
+        reluctant = Reluctant()
+
+        async def use():
+            async with callosum.connect(address, {Agent: Handler(say=reluctant)}):
+                await asyncio.Event().wait()
+
+        async with callosum.listen(address, {}) as server:
+            using = asyncio.create_task(use())
+            await until(lambda: len(server.peers) == 1)
+            (caller,) = server.peers
+            calling = asyncio.create_task(caller.stub(Agent).say("x"))
+            await settle()
+            using.cancel()
+            await asyncio.sleep(0.5)
+            using.cancel()
+            await asyncio.wait({using, calling})
+            assert using.cancelled()
+            assert reluctant.ended
+
+    run(main())
+
+
+def test_leaving_with_an_error_while_on_connect_runs():
+    async def main():
+        ended = []
+
+        async def register(peer):
+            try:
+                await asyncio.sleep(50)
+            finally:
+                ended.append(1)
+
+        address = new_address()
+        async with callosum.listen(address, {Echo: Handler()}) as server:
+            with pytest.raises(LookupError):
+                async with callosum.connect(address, connect_timeout=None, on_connect=register):
+                    await until(lambda: len(server.peers) == 1)
+                    await settle()
+                    raise LookupError
+            assert ended
+
+    run(main())
+
+
+def test_a_draining_session_that_ends_while_it_is_dialled():
+    async def main():
+        addresses = [new_address(), new_address()]
+        release = asyncio.Event()
+
+        async def say(message):
+            await release.wait()
+            return message
+
+        async with (
+            callosum.listen(addresses[0], {Echo: Handler(say=say)}) as first,
+            callosum.listen(addresses[1], {Echo: Handler()}),
+        ):
+            client, links = dialler(addresses)
+            async with client as peer:
+                running = asyncio.create_task(peer.stub(Echo).say("x"))
+                await settle()
+                draining = asyncio.create_task(first.drain())
+                await settle()
+                assert await peer.stub(Echo).say("y") == "y"
+                inner = client.connectors[addresses[0]]
+
+                class Late(MemoryConnector):
+                    async def connect(self, timeout):
+                        await asyncio.sleep(1)
+                        return await inner.connect(timeout)
+
+                client.connectors[addresses[0]] = Late("memory://late")
+                links.links[0].cut()
+                await asyncio.sleep(0.5)
+                client._lines[0].session.end("for the test")
+                with pytest.raises(ConnectionLost):
+                    await running
+                await asyncio.sleep(2)
+                assert len(client._tasks) == 1, "its line has ended"
+                assert await peer.stub(Echo).say("y") == "y"
+                release.set()
+            await draining
+
+    run(main())

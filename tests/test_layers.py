@@ -16,7 +16,9 @@ def test_a_layer_is_found_by_the_scheme():
 
 @pytest.mark.parametrize("address", ["", "127.0.0.1:5030", "tcp:/x"])
 def test_an_address_without_a_scheme(address):
-    with pytest.raises(ConfigurationError, match=r"has no scheme; write for example tcp://127.0.0.1:5030 \(.*memory://"):
+    with pytest.raises(
+        ConfigurationError, match=r"has no scheme; write for example tcp://127.0.0.1:5030 \(.*memory://"
+    ):
         lower_layer(address)
 
 

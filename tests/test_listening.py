@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -201,6 +202,7 @@ def test_a_call_that_crosses_the_goaway_is_rejected():
         async with paired() as pair:
             raw = await Raw.opened(pair.server.addresses[0])
             draining = asyncio.create_task(pair.server.drain())
+            await asyncio.sleep(0)
             raw.send(Request(1, "Echo/say", None, 0, b"x"))
             await settle()
             assert raw.last(Error).outcome is Outcome.REJECTED
@@ -293,12 +295,15 @@ def test_a_connection_that_has_not_sent_its_offer_is_no_peer():
 def test_accepted_yields_each_session_once():
     async def main():
         address = new_address()
-        seen: list[object] = []
+        seen: list[Any] = []
         async with callosum.listen(address, {}) as server:
+
+            def note(peer):
+                seen.append(peer.info["n"])
 
             async def watch():
                 async for peer in server.accepted():
-                    seen.append(peer.info["n"])
+                    note(peer)
 
             client, links = dialler(address, info={"n": 1})
             async with client:
@@ -311,7 +316,7 @@ def test_accepted_yields_each_session_once():
                 async with callosum.connect(address, info={"n": 2}), callosum.connect(address, info={"n": 3}):
                     await until(lambda: len(seen) == 3)
                 await asyncio.sleep(10)
-            assert sorted(seen) == [1, 2, 3]  # type: ignore[type-var]
+            assert sorted(seen) == [1, 2, 3]
             assert not watching.done()
         await asyncio.wait_for(watching, 5)
 
@@ -406,7 +411,7 @@ def test_a_second_signal_aborts():
             running = asyncio.create_task(peer.stub(Echo).call("1000"))
             assert await in_a_thread(server.line) == "started"
             server.process.send_signal(signal.SIGTERM)
-            while peer.route.session.core.goaway is None and peer.state is PeerState.CONNECTED:  # noqa: ASYNC110
+            while peer.route.session.core.goaway is None and peer.state is PeerState.CONNECTED:
                 await asyncio.sleep(0.01)
             assert not running.done()
             server.process.send_signal(signal.SIGINT)
@@ -486,7 +491,7 @@ def hostile(send):
 
 
 def hello(**fields):
-    values = {
+    values: dict[str, Any] = {
         "versions": (1,),
         "attempt": 1,
         "body_bytes": 1000,
@@ -555,7 +560,7 @@ def test_a_second_hello_in_an_open_session(log):
             assert await pair.echo.say("x") == "x"
 
     run(main())
-    assert log.text.count("closing the connection to") == 1
+    assert log.text.count("is closed: ") == 1
 
 
 def test_no_hello_in_time(log):
@@ -670,10 +675,11 @@ async def named(pair):
     return raw, welcome
 
 
-def test_a_newer_connection_takes_over_one_that_only_seems_alive():
+def test_a_newer_connection_takes_over_one_that_only_seems_alive(monkeypatch):
     async def main():
         async with paired() as pair:
             pair.links.last.swallow(Way.IN)
+            monkeypatch.setattr(pair.links.last._inner, "close", lambda linger=0.0: None)  # nobody hears of its end
             caller = pair.caller
             states = set()
             waiting = asyncio.create_task(pair.echo.say("x"))
@@ -823,5 +829,38 @@ def test_a_connection_that_comes_while_it_closes_is_refused():
             assert raw.reason is not None
             assert not raw.messages
             server._closed.clear()
+
+    run(main())
+
+
+def test_a_cancellation_while_it_closes_does_not_leave_it_half_done():
+    async def main():
+        address = new_address()
+        ended = []
+
+        async def say(message):
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(1)
+                ended.append(message)
+
+        async def serve():
+            async with callosum.listen(address, {Echo: Handler(say=say)}):
+                await asyncio.Event().wait()
+
+        serving = asyncio.create_task(serve())
+        await settle()
+        async with callosum.connect(address) as peer:
+            calling = asyncio.create_task(peer.stub(Echo).say("x"))
+            await settle()
+            serving.cancel()
+            await asyncio.sleep(0.5)
+            serving.cancel()
+            await asyncio.wait({serving, calling})
+            assert serving.cancelled()
+            assert ended == ["x"]
+            async with callosum.listen(address, {}):
+                pass
 
     run(main())

@@ -24,7 +24,7 @@ def test_what_a_peer_says_about_the_other_side():
             assert caller.principal is None
             assert pair.peer.state is caller.state is PeerState.CONNECTED
             assert len({caller, pair.peer}) == 2
-            assert caller == caller  # noqa: PLR0124
+            assert caller == caller
             assert repr(pair.peer) == f"<peer {pair.peer.address}, connected>"
 
     run(main())
@@ -192,5 +192,17 @@ def test_drain_waits_for_a_session_that_drains_too():
                 await closing
                 await settle()
                 assert first.counters["refused.unavailable"] == 1, "it came after the GOAWAY"
+
+    run(main())
+
+
+def test_the_listeners_side_drains_too():
+    async def main():
+        agent = Handler()
+        async with paired(agent=agent) as pair:
+            await pair.agent.poke("x")
+            await pair.caller.drain()
+            await settle()
+            assert agent.poked == ["x"]
 
     run(main())

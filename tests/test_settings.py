@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,11 @@ def test_options_that_cannot_be(option, text):
 
 
 def test_nested_info_may_be_given():
-    info = {"name": "agent-7", "tags": ["a", "b"], "nested": {"n": 1, "f": 1.5, "b": b"\0", "none": None, "yes": True}}
+    info: dict[str, Any] = {
+        "name": "agent-7",
+        "tags": ["a", "b"],
+        "nested": {"n": 1, "f": 1.5, "b": b"\0", "none": None, "yes": True},
+    }
     assert Settings(("memory://x",), info=info).info == info
 
     async def main():

@@ -10,7 +10,18 @@ from callosum import ConfigurationError, Outcome
 from callosum.errors import EncodeError
 from callosum.service import Cardinality, Method, Parameter, Service, service_of
 from callosum.stub import Stub, stub_class
-from tests.services import Agent, Echo, Handler, make_service, new_address, paired, run, service_class, settle, text_codec
+from tests.services import (
+    Agent,
+    Echo,
+    Handler,
+    make_service,
+    new_address,
+    paired,
+    run,
+    service_class,
+    settle,
+    text_codec,
+)
 
 
 def test_a_stub_has_the_methods_of_its_service():
@@ -187,7 +198,9 @@ def test_a_body_that_the_other_side_does_not_accept():
 
     async def main():
         async with paired(Handler(call=call), listen={"limits": limits}) as pair:
-            with pytest.raises(callosum.ResourceExhausted, match="take 1001 bytes; the other side accepts 1000") as caught:
+            with pytest.raises(
+                callosum.ResourceExhausted, match="take 1001 bytes; the other side accepts 1000"
+            ) as caught:
                 await pair.echo.say("x" * 1001)
             assert caught.value.outcome is Outcome.NOT_SENT
             with pytest.raises(callosum.ResourceExhausted, match="the result takes 1001 bytes") as caught:
@@ -232,7 +245,7 @@ def test_what_is_not_a_service_class(monkeypatch):
     async def main():
         async with paired() as pair:
             with pytest.raises(ConfigurationError, match="is not a service class"):
-                pair.peer.stub(int)  # type: ignore[type-var]
+                pair.peer.stub(int)  # type: ignore[arg-type]
 
     run(main())
 
@@ -267,7 +280,9 @@ def test_a_reply_that_does_not_decode_through_interceptors():
         return await following(call)
 
     codec = text_codec(decode_result=lambda _: text_codec().decode_args(b"\xff"))
-    lying = service_class(Service("Echo", {"say": Method("Echo", "say", (Parameter("message"),), {"text": codec})}, "f"))
+    lying = service_class(
+        Service("Echo", {"say": Method("Echo", "say", (Parameter("message"),), {"text": codec})}, "f")
+    )
 
     async def main():
         async with paired(interceptors=[interceptor]) as pair:

@@ -90,7 +90,8 @@ class Outbox:
         self._control: deque[Message] = deque()
         self._replies: deque[Reply | Error] = deque()
         self._ahead: deque[OutgoingCall] = deque()
-        self._requests: deque[OutgoingCall] = deque()
+        self.requests: deque[OutgoingCall] = deque()
+        """The calls that wait to leave, one and the same object for the life of the session."""
         self._bulk: deque[OutgoingCall | BulkReply] = deque()
         self._behind: dict[Key, deque[OutgoingCall]] = {}
         self._withdrawn = 0
@@ -118,7 +119,7 @@ class Outbox:
 
     def add_request(self, call: OutgoingCall) -> None:
         """A call of this side."""
-        self._requests.append(call)
+        self.requests.append(call)
 
     def add_request_ahead(self, call: OutgoingCall) -> None:
         """A call that waits neither for the gate nor for other calls: a nested one, or one of ``on_connect``."""
@@ -127,13 +128,15 @@ class Outbox:
     def withdraw(self) -> None:
         """A queued call has ended: it is left out when its turn comes, or before, once such are most of the queue."""
         self._withdrawn += 1
-        if self._withdrawn > 64 and self._withdrawn > len(self._requests) // 2:
-            self._requests = deque(call for call in self._requests if call.state is not OutgoingState.ENDED)
+        if self._withdrawn > 64 and self._withdrawn > len(self.requests) // 2:
+            waiting = [call for call in self.requests if call.state is not OutgoingState.ENDED]
+            self.requests.clear()
+            self.requests.extend(waiting)
             self._withdrawn = 0
 
     def queued(self) -> Iterator[OutgoingCall]:
         """The calls of which something still has to leave, but for those that leave ahead."""
-        yield from self._requests
+        yield from self.requests
         for calls in self._behind.values():
             yield from calls
         yield from (entry for entry in self._bulk if isinstance(entry, OutgoingCall))
@@ -145,7 +148,7 @@ class Outbox:
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not (self._control or self._replies or self._ahead or self._requests or self._bulk or self._behind)
+        return not (self._control or self._replies or self._ahead or self.requests or self._bulk or self._behind)
 
     @property
     def has_replies(self) -> bool:
@@ -154,7 +157,7 @@ class Outbox:
 
     def clear(self) -> None:
         """The session has ended."""
-        for queue in (self._control, self._replies, self._ahead, self._requests, self._bulk):
+        for queue in (self._control, self._replies, self._ahead, self.requests, self._bulk):
             queue.clear()
         self._behind.clear()
         self.outgoing.clear()
@@ -189,8 +192,8 @@ class Outbox:
                 self._take_replies(departure)
             if self._ahead and gate is not Gate.SHUT:
                 self._take_requests(departure, self._ahead, now)
-            if self._requests and gate is Gate.OPEN:
-                self._take_requests(departure, self._requests, now)
+            if self.requests and gate is Gate.OPEN:
+                self._take_requests(departure, self.requests, now)
             if self._bulk and not departure.writer.records:
                 self._take_fragment(departure, gate, now)
         if not departure.writer.records:
@@ -340,7 +343,7 @@ class Outbox:
     def _release_key(self, call: OutgoingCall) -> None:
         key = call.request.key
         if key is not None and key in self._behind:
-            self._requests.extendleft(reversed(self._behind.pop(key)))
+            self.requests.extendleft(reversed(self._behind.pop(key)))
 
     def _send_reply_fragment(self, entry: BulkReply, departure: Departure) -> bool:
         reply = entry.reply

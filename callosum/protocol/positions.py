@@ -119,6 +119,8 @@ class ResendBuffer:
         while self._batches:
             self._release(self._batches.popleft())
         self.stalled_since = None
+        if self._budget is not None:
+            self._budget.close_buffer(self)
 
 
 class ResendBudget:
@@ -130,6 +132,8 @@ class ResendBudget:
         self.size = 0
         """Bytes that all buffers keep."""
         self._holders: weakref.WeakKeyDictionary[ResendBuffer, Callable[[], None]] = weakref.WeakKeyDictionary()
+        self._ending: weakref.WeakSet[ResendBuffer] = weakref.WeakSet()
+        """Those whose session was told to end, and has not yet."""
 
     def open_buffer(self, end_session: Callable[[], None]) -> ResendBuffer:
         """A buffer that counts here; ``end_session`` is called where its session must end for the others."""
@@ -137,11 +141,21 @@ class ResendBudget:
         self._holders[buffer] = end_session
         return buffer
 
+    def close_buffer(self, buffer: ResendBuffer) -> None:
+        """The buffer's session has ended. What ends it refers to the buffer: weak references alone would keep both."""
+        self._holders.pop(buffer, None)
+        self._ending.discard(buffer)
+
     def change(self, size: int) -> None:
         """A buffer keeps so many bytes more, or fewer."""
         self.size += size
         if size > 0 and self.size > self.limit:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        if self._holders and self.size - sum(buffer.size for buffer in self._ending) > self.limit:
             largest = max(self._holders, key=lambda buffer: buffer.size)
+            self._ending.add(largest)
             self._holders.pop(largest)()
 
 

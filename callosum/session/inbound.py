@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callosum.channel import Failure, Inbound
+from callosum.channel import Channel, Failure, Inbound
 from callosum.context import Call
 from callosum.protocol.calls import IncomingCall, IncomingState
 from callosum.protocol.incoming import make_error
@@ -45,9 +45,14 @@ class SessionInbound(IncomingCall, Inbound):
         """Whether this side has told the other that it drains."""
         return self.session.core.incoming.goaway is not None
 
-    def parent_on(self, channel: object) -> int:
-        """The id of the call, for calls on its own session."""
-        return self.request.id if channel is self.session else 0
+    def way_to(self, channel: Channel) -> tuple[Channel, int]:
+        """Back to the caller it goes over the call's own session, also where that drains and a newer one is open."""
+        session = self.session
+        if channel is session or (
+            self.state is IncomingState.RUNNING and isinstance(channel, type(session)) and channel.peer is self.peer
+        ):
+            return session, self.request.id
+        return channel, 0
 
     @property
     def is_waiting(self) -> bool:

@@ -79,7 +79,8 @@ def _handlers(services: Services, faults: list[str]) -> Iterable[tuple[Service, 
             except ConfigurationError as error:
                 faults.append(str(error))
         return
-    if not isinstance(services, Iterable) or isinstance(services, str | type):
+    given: object = services  # it is what users wrote
+    if not isinstance(given, Iterable) or isinstance(given, str):
         faults.append(f"{services!r} are no services: give {{service class: handler}}, or a list of handlers")
         return
     for handler in services:

@@ -57,8 +57,12 @@ opening: ContextVar[Session | None] = ContextVar("callosum_opening", default=Non
 """The session whose ``on_connect`` is running: its calls wait for no other."""
 
 _OPEN = SessionState.OPEN
+CHUNK = int(__import__("os").environ.get("CHUNK", "32"))
+"""Requests that leave at once, before the loop's iteration ends: the other side works on them while we go on."""
 _PENDING = IncomingState.PENDING
 _ONEWAY_METHOD = Cardinality.ONEWAY
+
+_FAULTS = frozenset({ResetCode.PROTOCOL, ResetCode.SLOW})
 
 CLOSE_LINGER = 1.0
 """Seconds that the last batch of a connection has to leave."""
@@ -85,6 +89,7 @@ class Session(Channel):
         self._flushing: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
+        self._requests = core.outbox.requests
         core.incoming.make_call = self._make_call
         self.outbox = core.outbox
         self._under_way = core.outgoing.under_way
@@ -216,6 +221,8 @@ class Session(Channel):
                 self.flush()
             else:
                 self._flushing = loop.call_soon(self._run_flush)
+        elif len(self._requests) >= CHUNK:
+            self.flush()
         try:
             reply = await future
         except asyncio.CancelledError:
@@ -422,9 +429,10 @@ class Session(Channel):
             if event.farewell:
                 connection.send(event.farewell)
             connection.close(CLOSE_LINGER if event.farewell else 0.0)
-            if event.code is ResetCode.PROTOCOL:
-                self._counters.refuse("protocol")
-                _log.warning("closing the connection to %s: %s", connection.peer_address, event.reason)
+            if event.code is not None and event.code in _FAULTS:
+                if event.farewell:  # it is this side that refuses
+                    self._counters.refuse(event.code.value)
+                _log.warning("the connection to %s is closed: %s", connection.peer_address, event.reason)
         self._detach(event)
 
     def _detach(self, event: Broken) -> None:

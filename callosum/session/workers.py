@@ -28,11 +28,13 @@ _log = logging.getLogger("callosum.session")
 
 BUDGET: Final = 0.001
 """Seconds for which one worker runs handlers before it yields to the event loop."""
+CHUNK: Final = int(__import__("os").environ.get("CHUNK", "32"))
+"""Answers that leave together while further calls wait: the caller works on them while we go on."""
 STOP_TIMEOUT: Final = 2.0
 """Seconds that cancelled handlers have to end when the endpoint closes."""
 
-_NOBODY: Final = object()
-"""Who runs a call whose caller has left."""
+_QUEUED: Final = object()
+"""Who runs a call that waits in the queue."""
 
 Serve = Callable[[Inbound], Coroutine[Any, Any, None]]  # whatever the handler's awaitables yield and are sent
 
@@ -50,9 +52,17 @@ class Worker:
 class Workers:
     """The workers of one endpoint."""
 
-    def __init__(self, serve: Serve, max_concurrency: int, max_pending: int, flush: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        serve: Serve,
+        max_concurrency: int,
+        max_pending: int,
+        flush: Callable[[], None],
+        send: Callable[[], None],
+    ) -> None:
         self._serve = serve
         self._flush = flush
+        self._send = send
         self.max_concurrency = max_concurrency
         self.max_pending = max_pending
         self.watchdog = Watchdog()
@@ -113,6 +123,7 @@ class Workers:
             return False
         else:
             self._queue.append(call)
+        call.worker = _QUEUED
         return True
 
     def abandon(self, call: Inbound) -> None:
@@ -123,12 +134,14 @@ class Workers:
                 worker.task.cancel()
             return
         call.finish()
-        call.worker = _NOBODY
+        if worker is not _QUEUED:
+            return  # it left in the batch that it came with
+        call.worker = None
         self._stale += 1
         if self._stale > 64 and self._stale > (len(self._queue) + len(self._nested)) // 2:
             # not by `is_waiting`: of callers that left together, some are still to be counted here
-            self._queue = deque(call for call in self._queue if call.worker is not _NOBODY)
-            self._nested = deque(call for call in self._nested if call.worker is not _NOBODY)
+            self._queue = deque(call for call in self._queue if call.worker is _QUEUED)
+            self._nested = deque(call for call in self._nested if call.worker is _QUEUED)
             self._stale = 0
 
     def _next(self) -> Inbound | None:
@@ -177,6 +190,7 @@ class Workers:
         # worker ends, and so does one with a pending cancellation. What holds it now is the engine and asyncio.
         references = getrefcount(task)
         until = clock() + BUDGET
+        unsent = 0
         while True:
             call = self._next()
             if call is None:
@@ -203,10 +217,14 @@ class Workers:
             if task.cancelling() or getrefcount(task) > references:
                 self._flush()
                 return
+            unsent += 1
             if clock() > until:
                 self._flush()
                 await self._yield()
                 until = clock() + BUDGET
+            elif unsent >= CHUNK:
+                unsent = 0
+                self._send()
 
     async def _park(self) -> None:
         """Wait until there is something to do."""

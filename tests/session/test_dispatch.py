@@ -279,7 +279,9 @@ def test_a_reply_that_does_not_decode():
         return decode_text(b"\xff")
 
     codec = text_codec(decode_result=decode)
-    lying = service_class(Service("Echo", {"say": Method("Echo", "say", (Parameter("message"),), {"text": codec})}, "f"))
+    lying = service_class(
+        Service("Echo", {"say": Method("Echo", "say", (Parameter("message"),), {"text": codec})}, "f")
+    )
 
     async def main():
         async with paired() as pair:
@@ -443,8 +445,8 @@ def test_what_ends_the_process_is_answered_first():
         target = dispatcher.registry.targets["Echo/say"]
         failure: Failure | None = None
 
-        def parent_on(self, channel):
-            return 0
+        def way_to(self, channel):
+            return channel, 0
 
         def start(self):
             return True
@@ -455,8 +457,8 @@ def test_what_ends_the_process_is_answered_first():
         def finish(self):
             raise AssertionError("it is answered")
 
-        def fail(self, error):
-            type(self).failure = error
+        def fail(self, failure):
+            type(self).failure = failure
 
     with pytest.raises(SystemExit):
         copy_context().run(dispatcher._serve(Noted()).send, None)

@@ -129,6 +129,7 @@ def test_two_services_of_one_name():
     assert "two handlers for a service Echo: one endpoint serves each name once" in faults(
         {Echo: Handler(), other: Handler()}
     )
+    assert faults({Echo: object(), other: object()}).count("no method say") == 1
 
 
 def test_who_serves_a_service_answers_for_its_bases():

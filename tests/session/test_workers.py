@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ import callosum
 from callosum import Outcome
 from callosum.protocol.limits import Limits
 from callosum.session import workers as module
+from callosum.testing import ManualClock
 from tests.services import Agent, Echo, Handler, new_address, paired, run, settle
 
 
@@ -341,10 +343,13 @@ def test_a_cancelled_handler_ends_its_task_group_and_its_nested_calls():
 
 @pytest.mark.parametrize("catches", [False, True])
 def test_a_task_that_a_handler_kept_cannot_hurt_another_call(catches):
-    kept = []
+    kept: list[asyncio.Task[Any]] = []
 
     async def call(message):
-        kept.append(asyncio.current_task())
+        task = asyncio.current_task()
+        assert task is not None
+        kept.append(task)
+        del task
         if catches:
             await asyncio.sleep(0.1)
         return message
@@ -437,6 +442,7 @@ def test_handlers_that_never_wait_let_the_loop_go_on(monkeypatch):
     async def main():
         loop = asyncio.get_running_loop()
         count = 0
+        ticking: asyncio.Handle
 
         def tick():
             nonlocal count, ticking
@@ -512,7 +518,7 @@ def test_closing_cancels_what_runs_and_leaves_what_waits(caplog):
 
 def test_a_handler_that_closes_its_own_server():
     async def main():
-        servers = []
+        servers: list[callosum.ListenEndpoint] = []
 
         async def call(message):
             await servers[0].abort()
@@ -525,3 +531,25 @@ def test_a_handler_that_closes_its_own_server():
             assert asyncio.get_running_loop().time() < 5
 
     run(main())
+
+
+def test_a_call_whose_deadline_passed_while_the_loop_was_held_up_does_not_run():
+    clock = ManualClock()
+    ran = []
+
+    async def say(message):
+        ran.append(message)
+        clock.advance(5)  # as if the handler had blocked the loop
+        return message
+
+    async def main():
+        async with paired(Handler(say=say), listen={"max_concurrency": 1}) as pair:
+            first = asyncio.create_task(pair.echo.say("first"))
+            second = asyncio.create_task(pair.echo.with_options(timeout=2).say("second"))
+            assert await first == "first"
+            with pytest.raises(callosum.DeadlineExceeded):
+                await second
+            await settle()
+            assert ran == ["first"]
+
+    run(main(), clock)

@@ -21,9 +21,9 @@ import functools
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from callosum.upper.thrift.fault import Fault, check_hashes, freeze, fresh, pass_field
+from callosum.upper.thrift.fault import Fault, check_hashes, copier, freeze, pass_field
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import (
     BOOL,
@@ -39,6 +39,7 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    is_mutable,
     smallest,
 )
 
@@ -101,7 +102,7 @@ class DecoderWriter:
     def _start(self, struct: Struct, names: list[str]) -> None:
         unset: list[str] = []
         for one, name in zip(struct.fields, names, strict=True):
-            if one.default is None or one.is_required or _is_mutable(one.default):
+            if one.default is None or one.is_required or is_mutable(one.default):
                 unset.append(name)
             else:
                 self.source(f"{name} = {self.source.constant('default', one.default)}")
@@ -117,9 +118,8 @@ class DecoderWriter:
             count = " + ".join(f"({name} is not None)" for name in names) or "0"
             self.source(f"if {count} != 1: raise {self.fault}")
         for one, name in zip(struct.fields, names, strict=True):
-            if not one.is_required and _is_mutable(one.default):
-                default = self.source.constant("default", one.default)
-                self.source(f"if {name} is None: {name} = {self.source.constant('fresh', fresh)}({default})")
+            if not one.is_required and is_mutable(one.default):
+                self.source(f"if {name} is None: {name} = {self.source.constant('fresh', copier(one.default))}()")
 
     def _run(self, run: list[tuple[Field, str]]) -> None:
         """Fields of a fixed size that follow one another are read in one call, with the header behind each."""
@@ -300,10 +300,6 @@ def _letter(kind: Type) -> str:
 def _size(kind: Type) -> int:
     assert isinstance(kind, NumberType | EnumType)
     return kind.size
-
-
-def _is_mutable(default: Any) -> bool:  # a value of any IDL type
-    return not isinstance(default, bool | int | float | str | bytes | None)
 
 
 def _runs(fields: Iterable[Field]) -> list[tuple[int, int]]:

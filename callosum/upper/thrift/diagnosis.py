@@ -106,7 +106,7 @@ class _Reader:
         """The type on the wire is the schema's."""
         if wire != kind.wire:
             found = _NAMES.get(wire, f"type {wire}")  # type: ignore[call-overload]
-            raise DecodeError(f"the IDL says {kind.text}, and the input has a {found}", path=path)
+            raise DecodeError(f"the IDL says {kind.text}, and the input says {found}", path=path)
 
     def value(self, kind: Type, path: str, depth: int) -> None:
         """A value."""

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from callosum.errors import ConfigurationError
-from callosum.upper.thrift.fault import fresh
+from callosum.upper.thrift.fault import copier
 from callosum.upper.thrift.mismatch import find_mismatch
 from callosum.upper.thrift.outline import Definition, Outline
 from callosum.upper.thrift.parsing import struct_classes
@@ -28,6 +28,7 @@ from callosum.upper.thrift.spec import (
     SetType,
     StructType,
     Type,
+    is_mutable,
     struct_of,
     type_of,
 )
@@ -48,6 +49,9 @@ class OpenEnum(enum.IntEnum):
         member._value_ = value
         return member
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}.{self.name}"  # also: thriftpy2 puts it into the source of an __init__
+
 
 def dress(module: ModuleType, outline: Outline) -> None:
     """Make the classes of a freshly parsed module what `load` promises.
@@ -59,12 +63,11 @@ def dress(module: ModuleType, outline: Outline) -> None:
     _Enums(module, outline.path).replace()
     for cls in struct_classes(module):
         cls.__module__ = module.__name__
-    for cls in _of_kind(module, "structs", "unions", "exceptions"):
+    for cls in _of_kind(module, "structs", "unions", "exceptions", "enums"):
         cls.__doc__ = definitions[cls.__name__].doc or None
-    for cls in _of_kind(module, "structs", "exceptions", "unions"):
-        cls.__thrift_union__ = False  # type: ignore[attr-defined]
-    for cls in _of_kind(module, "unions"):
-        cls.__thrift_union__ = True  # type: ignore[attr-defined]
+    unions = _of_kind(module, "unions")
+    for cls in struct_classes(module):
+        cls.__thrift_union__ = cls in unions  # type: ignore[attr-defined]
     for cls in struct_classes(module):
         _set_defaults(cls, outline.path)
     for cls in struct_classes(module):
@@ -120,13 +123,15 @@ def _open_enum(old: type, module: str, path: str) -> type[OpenEnum]:
     for name, value in values.items():
         if value not in _I32:
             raise ConfigurationError(f"{path}: {old.__name__}.{name} = {value}: enum values have 32 bits")
-        is_taken = keyword.iskeyword(name) or hasattr(OpenEnum, name) or name.startswith("_")
+        is_taken = keyword.iskeyword(name) or hasattr(OpenEnum, name) or name in {"name", "value"}
         members[f"{name}_" if is_taken else name] = value
     functional_api: Any = OpenEnum  # calling it makes a class, which type checkers see with literals alone
     try:
         made: type[OpenEnum] = functional_api(old.__name__, members, module=module)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{path}: the enum {old.__name__} cannot be one in Python: {error}") from error
+    if len(made.__members__) != len(values):
+        raise ConfigurationError(f"{path}: the enum {old.__name__} has names that Python cannot keep apart or refuses")
     for name, value in vars(old).items():
         if name not in {"__module__", "__dict__", "__weakref__", "__doc__"} and name not in values:
             setattr(made, name, value)
@@ -221,19 +226,18 @@ def _set_init(cls: type) -> None:
     source = Source("_")
     while any(name.startswith(source.prefix) for name, _ in defaults):
         source.prefix += "_"
-    unset, make = source.constant("unset", _UNSET), source.constant("fresh", fresh)
+    unset = source.constant("unset", _UNSET)
     parameters: list[str] = ["self"]
     for name, default in defaults:
-        is_mutable = not isinstance(default, bool | int | float | str | bytes | None)
-        parameters.append(f"{name}={unset if is_mutable else source.constant('default', default)}")
+        parameters.append(f"{name}={unset if is_mutable(default) else source.constant('default', default)}")
     with source.block(f"def __init__({', '.join(parameters)}):"):
         source("pass")
         for name, default in defaults:
-            if isinstance(default, bool | int | float | str | bytes | None):
-                source(f"self.{name} = {name}")
-            else:
-                made = f"{make}({source.constant('default', default)})"
+            if is_mutable(default):
+                made = f"{source.constant('fresh', copier(default))}()"
                 source(f"self.{name} = {made} if {name} is {unset} else {name}")
+            else:
+                source(f"self.{name} = {name}")
     init = source.execute(f"<generated {cls.__name__}.__init__>")["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     cls.__init__ = init  # type: ignore[misc]
@@ -254,20 +258,38 @@ def _dress_service(cls: type, module: str, definition: Definition) -> None:
 
 
 def _set_constants(module: ModuleType, outline: Outline) -> None:
-    """Constants of an enum are its members; those of a type that is defined below them get their value."""
+    """Constants as values of their types, checked: thriftpy2 leaves some of them as it read them."""
     for one in outline.definitions:
-        value: Any = getattr(module, one.name)  # of any IDL type
-        if one.kind != "const" or not (one.type or _is_late(value)):
-            continue
-        found: Any = module  # then a class, or thriftpy2's way to write a type
-        for part in one.type.split("."):
-            found = getattr(found, part, None)
-        place = f"{outline.path}:{one.line}: the constant {one.name}"
-        if one.type in SIMPLE_TYPES:
-            setattr(module, one.name, _checked(SIMPLE_TYPES[one.type], value, place))
-        elif isinstance(found, type):
-            kind = EnumType(found) if issubclass(found, OpenEnum) else StructType(found)
-            setattr(module, one.name, _checked(kind, value, place))
-        elif isinstance(found, int | tuple):
-            number, detail = found if isinstance(found, tuple) else (found, None)
-            setattr(module, one.name, _checked(type_of(number, detail, place), value, place))
+        if one.kind == "const":
+            place = f"{outline.path}:{one.line}: the constant {one.name}"
+            kind = _named_type(module, list(one.type), place)
+            setattr(module, one.name, _checked(kind, getattr(module, one.name), place))
+
+
+def _named_type(module: ModuleType, words: list[str], place: str) -> Type:
+    """The type that the words name; takes them, and the mark behind, from the list."""
+    word = words.pop(0)
+    kind: Type
+    if word in {"list", "set"}:
+        words.pop(0)
+        kind = (ListType if word == "list" else SetType)(_named_type(module, words, place))
+    elif word == "map":
+        words.pop(0)
+        kind = MapType(_named_type(module, words, place), _named_type(module, words, place))
+    elif word in SIMPLE_TYPES:
+        kind = SIMPLE_TYPES[word]
+    else:
+        kind = _defined_type(module, word, place)
+    if words:
+        words.pop(0)  # what closes the brackets, or separates key and value
+    return kind
+
+
+def _defined_type(module: ModuleType, name: str, place: str) -> Type:
+    found: Any = module  # then a class, or thriftpy2's way to write a type
+    for part in name.split("."):
+        found = getattr(found, part)
+    if isinstance(found, type):
+        return EnumType(found) if issubclass(found, OpenEnum) else StructType(found)
+    number, detail = found if isinstance(found, tuple) else (found, None)
+    return type_of(number, detail, place)

@@ -33,8 +33,8 @@ from callosum.upper.thrift.spec import (
     Type,
 )
 
-FAULTS: Final = (Misfit, struct.error, TypeError, ValueError, AttributeError, OverflowError)
-"""What an encoder raises where a value does not fit; UnicodeEncodeError is a ValueError."""
+FAULTS: Final = (Misfit, struct.error, TypeError, ValueError, AttributeError, OverflowError, RuntimeError)
+"""What an encoder raises where a value does not fit (UnicodeEncodeError is a ValueError), or changes meanwhile."""
 STOP: Final = b"\0"
 """The end of a struct."""
 _RUN: Final = 12

@@ -7,12 +7,13 @@ bytes that are left, and lengths are read as unsigned, so that a position never 
 from __future__ import annotations
 
 import copy
+import functools
 import struct
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final
 
-from callosum.upper.thrift.spec import MAX_DEPTH, Wire
+from callosum.upper.thrift.spec import MAX_DEPTH, Wire, is_mutable
 
 FIXED: Final[dict[int, int]] = {
     Wire.BOOL: 1,
@@ -98,8 +99,10 @@ def freeze(value: Any) -> Any:  # a value of any IDL type
     return value
 
 
-def fresh(default: Any) -> Any:  # a value of any IDL type
-    """A default of its own for each instance."""
-    if isinstance(default, list | dict | set) and not default:
-        return default.copy()
-    return copy.deepcopy(default)
+def copier(default: Any) -> Callable[[], Any]:  # values of any IDL type
+    """What makes a default of its own for each instance."""
+    inner = [*default, *default.values()] if isinstance(default, dict) else default
+    if isinstance(default, list | dict | set) and not any(map(is_mutable, inner)):
+        make: Callable[[], Any] = default.copy  # a hundred times as fast as a deep copy
+        return make
+    return functools.partial(copy.deepcopy, default)

@@ -1,7 +1,8 @@
 """A service's fingerprint: SHA-256 over what two sides must agree on.
 
 That is the names of service, methods, fields and structs, the ids of fields, their types on the wire and whether they
-are required, recursively. The order of definitions in the file, defaults, docs and the names of enums do not change it.
+are required, recursively. The order of definitions in the file, defaults and docs do not change it, nor does what a
+raw module of thriftpy2 does not tell: enums are integers here, and unions are structs.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class _Writer:
     def fields(self, struct: Struct) -> str:
         ordered = sorted(struct.fields, key=lambda one: one.id)
         texts = (f"{f.id} {f.name} {self.type(f.type)}{' required' * f.is_required}" for f in ordered)
-        return f"{'union' if struct.is_union else 'struct'} {struct.name} {{{'; '.join(texts)}}}"
+        return f"{struct.name} {{{'; '.join(texts)}}}"
 
 
 def fingerprint(name: str, methods: Iterable[tuple[str, bool, Struct, Struct]]) -> str:

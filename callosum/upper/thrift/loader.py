@@ -30,8 +30,8 @@ from callosum.upper.thrift.spec import struct_of
 Location = str | os.PathLike[str]
 
 _lock = RLock()
-_loaded: dict[tuple[Path, str], ModuleType] = {}
-"""By real path, and digest of the content and of that of all includes."""
+_loaded: dict[tuple[Path | str, ...], ModuleType] = {}
+"""By real path, digest of the content and of that of all includes, and the real paths of these."""
 
 
 def load(path: Location, include_dirs: Iterable[Location] = (), *, module_name: str | None = None) -> ModuleType:
@@ -85,14 +85,15 @@ class _Loader:
         self.open.pop()
         contents = [text, *(module.__thrift_digest__ for module in includes.values())]
         digest = hashlib.sha256("\0".join(contents).encode()).hexdigest()
-        module = _loaded.get((real, digest))
+        key = (real, digest, *(one.__thrift_real_path__ for one in includes.values()))
+        module = _loaded.get(key)
         if module is None:
             name = module_name or _free_name(outline, real, digest)
             module = _make(text, outline, name, includes)
             module.__thrift_digest__ = digest  # type: ignore[attr-defined]
             module.__thrift_real_path__ = real  # type: ignore[attr-defined]
             _register(name, module)
-            _loaded[real, digest] = module
+            _loaded[key] = module
         elif module_name is not None:
             _register(module_name, module)
         return module
@@ -191,20 +192,20 @@ def _free_name(outline: Outline, real: Path, digest: str) -> str:
 
 
 def _is_free(name: str, real: Path) -> bool:
-    """Whether no module has the name, neither an imported one nor one that can be imported."""
+    """Whether no other module has the name, neither an imported one nor one that can be imported."""
     there = sys.modules.get(name)
-    if there is not None:
-        return getattr(there, "__thrift_real_path__", None) == real  # an older content of the same file
-    return importlib.util.find_spec(name) is None
+    return importlib.util.find_spec(name) is None if there is None else _real_path(there) == real
+
+
+def _real_path(module: ModuleType) -> Path | None:
+    """The file of a module that was loaded here: it may take the place of an older content of its own."""
+    real: Path | None = getattr(module, "__thrift_real_path__", None)
+    return real
 
 
 def _register(name: str, module: ModuleType) -> None:
     there = sys.modules.get(name)
-    if there is module:
-        return
-    if there is not None and getattr(there, "__thrift_real_path__", None) != getattr(
-        module, "__thrift_real_path__", None
-    ):
+    if there is not None and _real_path(there) != _real_path(module):
         raise ConfigurationError(f"module_name={name!r}: there is another module of that name: give another one")
     parent, _, last = name.rpartition(".")
     if parent:

@@ -133,10 +133,7 @@ def _wrong(kind: Type, value: object, path: str, advice: str) -> EncodeError:
 def _shown(value: object) -> str:
     if value is None:
         return "None"
-    try:
-        return f"{reprlib.repr(value)} of type {type(value).__name__}"
-    except Exception:  # noqa: BLE001 - whatever the user's own __repr__ raises
-        return f"of type {type(value).__name__}"
+    return f"{reprlib.repr(value)} of type {type(value).__name__}"  # short, whatever it is, and if its own repr fails
 
 
 def _in_number(kind: NumberType | EnumType, value: object, path: str) -> EncodeError | None:

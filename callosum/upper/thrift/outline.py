@@ -51,8 +51,8 @@ class Definition:
     name: str
     line: int
     doc: str = ""
-    type: str = ""
-    """Of a constant, where it is one word."""
+    type: tuple[str, ...] = ()
+    """Of a constant or typedef: its words and marks, without annotations."""
     function_docs: dict[str, str] = field(default_factory=dict)
 
 
@@ -105,19 +105,18 @@ class _Reader:
     """A position among the tokens."""
 
     def __init__(self, tokens: list[Token], path: str) -> None:
-        self.all = tokens
-        self.tokens = [token for token in tokens if token.kind != "doc"]
-        self.docs = {
-            self.tokens_after(index).start: token.text for index, token in enumerate(tokens) if self.is_doc(index)
-        }
+        self.tokens: list[Token] = []
+        self.docs: dict[int, str] = {}  # by the start of the token that follows
+        doc = ""
+        for token in tokens:
+            if token.kind == "doc":
+                doc = token.text
+                continue
+            self.tokens.append(token)
+            if doc:
+                self.docs[token.start], doc = doc, ""
         self.pos = 0
         self.outline = Outline(path)
-
-    def is_doc(self, index: int) -> bool:
-        return self.all[index].kind == "doc" and index + 1 < len(self.all)
-
-    def tokens_after(self, index: int) -> Token:
-        return next((token for token in self.all[index + 1 :] if token.kind != "doc"), self.all[index])
 
     def read(self) -> Outline:
         while self.pos < len(self.tokens):
@@ -160,13 +159,20 @@ class _Reader:
             case _:
                 pass
 
-    def type(self) -> str:
-        """A type; returns it where it is one word."""
-        token = self.next()
-        is_word = self.peek().text not in {"<", "("}
+    def type(self) -> tuple[str, ...]:
+        """A type, without its annotations."""
+        start = self.pos
+        self.next()
         while self.peek().text in {"<", "("}:
             self.group()
-        return token.text if is_word else ""
+        texts: list[str] = []
+        depth = 0
+        for token in self.tokens[start : self.pos]:
+            depth += token.text == "("
+            if depth == 0:
+                texts.append(token.text)
+            depth -= token.text == ")"
+        return tuple(texts)
 
     def group(self) -> list[Token]:
         """All between a bracket and the one that closes it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, Final
@@ -62,6 +63,8 @@ def parse(text: str, outline: Outline, name: str, includes: Mapping[str, ModuleT
             f"{outline.path}: thriftpy2's parser failed on it ({type(error).__name__}: {error}): look for a constant "
             "or a default that does not fit its type"
         ) from error
+    meta: dict[str, list[object]] = vars(module).setdefault("__thrift_meta__", defaultdict(list))
+    meta["includes"] = list(includes.values())
     _check_all_there(module, outline)
     _Resolver(module, dict(context.incomplete_type), outline.path).resolve_all()
     return module

@@ -187,8 +187,25 @@ class Struct:
     @property
     def weight(self) -> int:
         """About the bytes that an instance takes in memory where nothing but its defaults is set."""
-        mutable = sum(isinstance(one.default, list | set | dict) for one in self.fields)
-        return 72 + 8 * len(self.fields) + 120 * mutable
+        return 72 + 8 * len(self.fields) + sum(_footprint(one.default) for one in self.fields)
+
+
+def is_mutable(default: object) -> bool:
+    """Whether each instance needs a default of its own."""
+    return not isinstance(default, bool | int | float | str | bytes | None)
+
+
+def _footprint(default: object) -> int:
+    """About the bytes that a copy of a default takes."""
+    match default:
+        case list() | set():
+            return 120 + sum(16 + _footprint(one) for one in default)
+        case dict():
+            return 120 + sum(100 + _footprint(key) + _footprint(one) for key, one in default.items())
+        case _ if is_mutable(default):
+            return 120 + sum(8 + _footprint(one) for one in vars(default).values())
+        case _:
+            return 0
 
 
 def struct_of(cls: type) -> Struct:
@@ -232,7 +249,7 @@ def _field(cls: type, ident: object, spec: object, defaults: dict[str, Any], *, 
             raise ConfigurationError(f"{cls.__name__}: {spec!r} is no field as thriftpy2 writes them")
     if not isinstance(ident, int) or not -(2**15) <= ident < 2**15:
         raise ConfigurationError(f"{cls.__name__}.{name}: the field's id is {ident!r}: ids are from 1 to 32767")
-    if not name.isidentifier() or keyword.iskeyword(name):
+    if not name.isidentifier() or keyword.iskeyword(name) or (name.startswith("__") and name.endswith("__")):
         raise ConfigurationError(f"{cls.__name__}: a field is called {name!r}, which Python cannot name: rename it")
     kind = type_of(number, detail, f"{cls.__name__}.{name}")
     return Field(ident, name, kind, bool(required) and can_be_required, defaults.get(name))

@@ -1,0 +1,2 @@
+include "common.thrift"
+struct Thing { 1: common.Thing inner }

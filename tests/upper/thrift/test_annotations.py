@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+
+from callosum.errors import ConfigurationError
+from callosum.upper.thrift.annotations import (
+    MethodAnnotations,
+    annotations_on,
+    check_reserved,
+    is_ours,
+    method_annotations,
+    own_annotations,
+    refuse_all_but,
+    service_name,
+)
+
+
+def test_which_are_ours() -> None:
+    assert is_ours("callosum.key")
+    assert is_ours("streaming.mode")
+    assert not is_ours("cpp.type")
+
+
+def test_annotations_are_those_of_the_class_itself() -> None:
+    class Base:
+        __thrift_annotations__ = {"a": "b"}
+        __thrift_field_annotations__ = {"x": {"a": "b"}}
+
+    class Derived(Base):
+        pass
+
+    assert own_annotations(Base) == {"a": "b"}
+    assert own_annotations(Derived) == {}
+    assert annotations_on(Base, "__thrift_field_annotations__") == {"x": {"a": "b"}}
+    assert annotations_on(Derived, "__thrift_field_annotations__") == {}
+
+
+def test_a_services_name() -> None:
+    assert service_name({}, "S") == "S"
+    assert service_name({"callosum.name": "my.S", "other": "x"}, "S") == "my.S"
+    for name in (None, "", "a/b", " a", "a\n"):
+        with pytest.raises(ConfigurationError, match="give a name without"):
+            service_name({"callosum.name": name}, "S")
+    with pytest.raises(ConfigurationError, match=r"callosum has no annotation callosum\.key .* only callosum\.name"):
+        service_name({"callosum.key": "a"}, "S")
+
+
+def test_what_a_function_says() -> None:
+    assert method_annotations({"other": None}, (), "S.f") == MethodAnnotations()
+    said = {"callosum.idempotent": "true", "callosum.key": "a", "callosum.timeout": "1.5"}
+    assert method_annotations(said, ("a", "b"), "S.f") == MethodAnnotations(True, "a", 1.5)
+    assert method_annotations({"callosum.idempotent": "false"}, (), "S.f") == MethodAnnotations()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("callosum.idempotent", "yes", 'write "true" or "false"'),
+        ("callosum.idempotent", None, 'write "true" or "false"'),
+        ("callosum.key", "c", r"name one of its parameters \(a, b\)"),
+        ("callosum.key", None, "name one of its parameters"),
+        ("callosum.timeout", "soon", "give seconds"),
+        ("callosum.timeout", "-1", "give seconds"),
+        ("callosum.timeout", "inf", "give seconds"),
+        ("callosum.timeout", "nan", "give seconds"),
+        ("callosum.timeout", None, "give seconds"),
+        ("callosum.stream", "server", "streams are not supported yet"),
+        ("streaming.mode", "server", "streams are not supported yet"),
+        ("callosum.timeuot", "1", r"S\.f: callosum has no annotation callosum\.timeuot"),
+    ],
+)
+def test_what_a_function_cannot_say(name: str, value: str | None, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        method_annotations({name: value}, ("a", "b"), "S.f")
+
+
+def test_a_key_of_a_function_without_parameters() -> None:
+    with pytest.raises(ConfigurationError, match="it has none"):
+        method_annotations({"callosum.key": "a"}, (), "S.f")
+
+
+def test_where_none_of_ours_means_anything() -> None:
+    refuse_all_but(set(), {"other": "x"}, "A.a")
+    with pytest.raises(ConfigurationError, match="it means nothing here"):
+        refuse_all_but(set(), {"callosum.key": "x"}, "A.a")
+
+
+def test_reserved_ids_and_names() -> None:
+    fields = {1: "a", 4: "b"}
+    for reserved in (None, "", "2,3", "5-9", "old, 2 - 3 ,older"):
+        check_reserved({"callosum.reserved": reserved}, fields, "A")
+    check_reserved({}, fields, "A")
+    for reserved, message in (("1", r"a \(id 1\)"), ("3-7", r"b \(id 4\) is reserved \(3-7\)"), ("x,b", r"b \(id 4\)")):
+        with pytest.raises(ConfigurationError, match=message):
+            check_reserved({"callosum.reserved": reserved}, fields, "A")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from callosum.upper.thrift import load
+from callosum.upper.thrift.service import thrift_service
+
+BASE = """
+enum E { X, Y }
+union U { 1: i32 a, 2: string b }
+struct A { 1: i32 a, 2: list<A> more, 3: map<string, set<B>> bs, 4: E e, 5: U u }
+struct B { 1: required string a = "x", 2: optional A a2 }
+exception X { 1: binary reason }
+service S { A get(1: i64 id, 2: B b) throws (1: X x), oneway void poke() }
+"""
+
+
+def mark(folder: Path, text: str) -> str:
+    path = folder / "a.thrift"
+    path.write_text(text)
+    return thrift_service(load(path).S).fingerprint
+
+
+def test_a_fingerprint_is_sha256_in_hex(tmp_path: Path) -> None:
+    assert len(bytes.fromhex(mark(tmp_path, BASE))) == 32
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        ("\n", "\n\n"),
+        ('= "x"', ""),
+        ("enum E { X, Y }", "enum E { X, Y, Z }"),
+        ("1: i32 a, 2: list<A> more", "2: list<A> more, 1: i32 a"),
+        ("service S { A get", "service S { /** doc */ A get"),
+        ("optional A", "A"),
+        ("union U", "struct U"),
+    ],
+)
+def test_what_is_the_same_on_the_wire_has_the_same(tmp_path: Path, old: str, new: str) -> None:
+    assert mark(tmp_path, BASE.replace(old, new)) == mark(tmp_path, BASE)
+
+
+def test_the_order_of_definitions_and_methods_does_not_matter(tmp_path: Path) -> None:
+    lines = BASE.strip().splitlines()
+    turned = "\n".join(reversed(lines))
+    assert mark(tmp_path, turned) == mark(tmp_path, BASE)
+    swapped = BASE.replace(
+        "{ A get(1: i64 id, 2: B b) throws (1: X x), oneway void poke() }",
+        "{ oneway void poke(), A get(1: i64 id, 2: B b) throws (1: X x) }",
+    )
+    assert mark(tmp_path, swapped) == mark(tmp_path, BASE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("get(1: i64 id", "get(1: i32 id"),
+        ("get(1: i64 id", "get(3: i64 id"),
+        ("get(1: i64 id", "get(1: i64 ident"),
+        ("A get", "B get"),
+        ("oneway void", "void"),
+        ("required string", "string"),
+        ("1: binary reason", "1: string reason"),
+        ("set<B>", "list<B>"),
+        ("map<string,", "map<i32,"),
+        ("poke()", "poked()"),
+        (" throws (1: X x)", ""),
+    ],
+)
+def test_what_differs_on_the_wire_differs(tmp_path: Path, old: str, new: str) -> None:
+    assert old in BASE
+    assert mark(tmp_path, BASE.replace(old, new)) != mark(tmp_path, BASE)
