@@ -432,7 +432,8 @@ class SessionCore:
         if self._liveness is not None:
             instants.append(self._liveness.next_timer())
         if self.state is SessionState.OPEN:
-            instants.append(self._receipt.due)
+            if self._offered is None:  # else an acknowledgement waits until the connection takes batches again
+                instants.append(self._receipt.due)
             if self._resend.stalled_since is not None:
                 instants.append(self._stall_instant())
         elif self.state in (SessionState.DETACHED, SessionState.RESUMING):
