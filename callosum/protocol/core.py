@@ -254,14 +254,19 @@ class SessionCore:
     def _resend_next(self, now: float) -> _Offered:
         batch = self._resending.popleft()
         writer = wire.BatchWriter()
+        oneways: list[OutgoingCall] = []
         for message in batch.messages:
             request = message.message if isinstance(message, Fragment) else message
             if isinstance(request, Request):
                 set_timeout(request, now)
+            if isinstance(message, Request) or (isinstance(message, Fragment) and not message.more):
+                call = self.outbox.outgoing.get(message.id)
+                if call is not None and call.request.flags & ONEWAY:
+                    oneways.append(call)  # it has a number, and the connection broke before it was handed over
             header, body = wire.header_and_body(message)
             writer.add(header, body, wire.fragment_flags(message))
         frames = writer.finish(batch.first, self._receipt.acknowledged(), _clock_ms(now))
-        return _Offered(frames, batch.end)
+        return _Offered(frames, batch.end, oneways)
 
     # --- sending ------------------------------------------------------------------------------------------------------
 

@@ -57,8 +57,6 @@ opening: ContextVar[Session | None] = ContextVar("callosum_opening", default=Non
 """The session whose ``on_connect`` is running: its calls wait for no other."""
 
 _OPEN = SessionState.OPEN
-CHUNK = int(__import__("os").environ.get("CHUNK", "32"))
-"""Requests that leave at once, before the loop's iteration ends: the other side works on them while we go on."""
 _PENDING = IncomingState.PENDING
 _ONEWAY_METHOD = Cardinality.ONEWAY
 
@@ -89,7 +87,6 @@ class Session(Channel):
         self._flushing: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
-        self._requests = core.outbox.requests
         core.incoming.make_call = self._make_call
         self.outbox = core.outbox
         self._under_way = core.outgoing.under_way
@@ -221,8 +218,6 @@ class Session(Channel):
                 self.flush()
             else:
                 self._flushing = loop.call_soon(self._run_flush)
-        elif len(self._requests) >= CHUNK:
-            self.flush()
         try:
             reply = await future
         except asyncio.CancelledError:

@@ -28,8 +28,11 @@ _log = logging.getLogger("callosum.session")
 
 BUDGET: Final = 0.001
 """Seconds for which one worker runs handlers before it yields to the event loop."""
-CHUNK: Final = int(__import__("os").environ.get("CHUNK", "32"))
-"""Answers that leave together while further calls wait: the caller works on them while we go on."""
+CHUNK: Final = 64
+"""Answers that leave together while further calls wait: the caller works on them while we go on. A message costs as
+much as some ten calls, so fewer do not leave by themselves."""
+REST: Final = 16
+"""Calls that must still wait for that: a short rest leaves with the others."""
 STOP_TIMEOUT: Final = 2.0
 """Seconds that cancelled handlers have to end when the endpoint closes."""
 
@@ -222,7 +225,7 @@ class Workers:
                 self._flush()
                 await self._yield()
                 until = clock() + BUDGET
-            elif unsent >= CHUNK:
+            elif unsent >= CHUNK and len(self._queue) >= REST:
                 unsent = 0
                 self._send()
 

@@ -665,3 +665,37 @@ def test_a_session_rests_while_its_connection_takes_nothing():
             await pair.caller.drain()
 
     run(main())
+
+
+def test_a_oneway_that_was_offered_when_the_link_broke_ends_when_it_is_sent_again():
+    async def main():
+        handler = Handler()
+        async with paired(handler) as pair:
+            pair.links.last.stall(Way.OUT)
+            pokes: list[asyncio.Task[None]] = []
+            while all(poke.done() for poke in pokes):
+                pokes.append(asyncio.create_task(pair.echo.poke(str(len(pokes)))))
+                await settle(3)
+            large = asyncio.create_task(pair.echo.poke("x" * 3_000_000))
+            await settle()
+            await pair.cut()
+            await asyncio.gather(*pokes, large)
+            await pair.peer.drain()
+            await settle()
+            assert handler.poked == [*(str(n) for n in range(len(pokes))), "x" * 3_000_000]
+
+    run(main())
+
+
+def test_a_large_oneway_whose_link_breaks_in_the_middle():
+    async def main():
+        handler = Handler()
+        async with paired(handler) as pair:
+            for after in range(6):
+                pair.links.last.cut_after(after)
+                await pair.echo.poke(f"{after}" * 3_000_000)
+            await pair.peer.drain()
+            await settle()
+            assert handler.poked == [f"{after}" * 3_000_000 for after in range(6)]
+
+    run(main())

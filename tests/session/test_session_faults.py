@@ -75,83 +75,107 @@ async def load(journal: Journal, stub: Any, prefix: str) -> None:
             await asyncio.sleep(journal.chance.uniform(0, 0.3))
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_random_faults(seed):
-    chance = random.Random(seed)
-    random.seed(seed)  # the jitter of the pauses
-    journal = Journal(chance)
-    methods = {"say": journal.execute, "call": journal.execute, "poke": journal.execute}
+class World:
+    """Two servers, and a client whose links fail."""
 
-    async def nested(message):
-        return message
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.chance = journal.chance
+        self.addresses = [new_address(), new_address()]
+        self.servers = {address: self.server(address) for address in self.addresses}
+        agent = Handler(say=nested, call=journal.execute)
+        self.client, self.links = dialler(self.addresses, {Agent: agent}, connect_timeout=20.0)
+        self.background: set[asyncio.Task[None]] = set()
 
-    def serve(address):
-        return callosum.listen(address, {Echo: Handler(**methods)}, grace=5.0, max_concurrency=20)
+    def server(self, address: str) -> callosum.ListenEndpoint:
+        execute = self.journal.execute
+        handler = Handler(say=execute, call=execute, poke=execute)
+        return callosum.listen(address, {Echo: handler}, grace=5.0, max_concurrency=20)
 
-    async def main():
-        addresses = [new_address(), new_address()]
-        servers = {address: serve(address) for address in addresses}
-        for server in servers.values():
+    async def trouble(self) -> None:
+        troubles = [self.cut, self.cut, self.cut_later, self.stall, self.swallow, self.lose, self.down, self.restart]
+        while asyncio.get_running_loop().time() < SECONDS:
+            await asyncio.sleep(self.chance.uniform(0, 4))
+            await self.chance.choice([*troubles, self.kill])()
+
+    def way(self) -> Way:
+        return self.chance.choice([Way.OUT, Way.IN, Way.BOTH])
+
+    async def cut(self) -> None:
+        self.links.last.cut()
+
+    async def cut_later(self) -> None:
+        self.links.last.cut_after(self.chance.randrange(4), self.way())
+
+    async def stall(self) -> None:
+        link = self.links.last
+        link.stall(self.way())
+        await asyncio.sleep(self.chance.uniform(0, 4))
+        link.resume_flow()
+
+    async def swallow(self) -> None:
+        self.links.last.swallow(self.way())
+
+    async def lose(self) -> None:
+        self.links.last.drop_outgoing(1)
+
+    async def down(self) -> None:
+        self.links.down = True
+        self.links.last.cut()
+        await asyncio.sleep(self.chance.uniform(0, 9))
+        self.links.down = False
+
+    async def restart(self) -> None:
+        """In order: no call fails for it."""
+        address = self.chance.choice(self.addresses)
+        await self.servers[address].__aexit__(None, None, None)
+        self.servers[address] = self.server(address)
+        await self.servers[address].__aenter__()
+
+    async def kill(self) -> None:
+        """As if the process had died, and another had its place."""
+        for session in list(self.servers[self.chance.choice(self.addresses)]._sessions.values()):
+            session.end("killed by the test")
+
+    async def call_back(self) -> None:
+        """The servers call the client, however it is connected."""
+        while asyncio.get_running_loop().time() < SECONDS:
+            for server in self.servers.values():
+                for peer in server.peers:
+                    name = f"plain back {self.chance.random()}"
+                    call = self.journal.call(peer.stub(Agent), name, "call")
+                    self.background.add(asyncio.create_task(call))
+            await asyncio.sleep(self.chance.uniform(0, 0.5))
+
+    async def run(self) -> None:
+        for server in self.servers.values():
             await server.__aenter__()
-        client, links = dialler(addresses, {Agent: Handler(say=nested, call=journal.execute)}, connect_timeout=20.0)
-
-        async def trouble():
-            while asyncio.get_running_loop().time() < SECONDS:
-                await asyncio.sleep(chance.uniform(0, 4))
-                link = links.last
-                match chance.randrange(9):
-                    case 0 | 1:
-                        link.cut()
-                    case 2:
-                        link.cut_after(chance.randrange(4), chance.choice([Way.OUT, Way.IN]))
-                    case 3:
-                        link.stall(chance.choice([Way.OUT, Way.IN, Way.BOTH]))
-                        await asyncio.sleep(chance.uniform(0, 4))
-                        link.resume_flow()
-                    case 4:
-                        link.swallow(chance.choice([Way.OUT, Way.IN, Way.BOTH]))
-                    case 5:
-                        link.drop_outgoing(1)
-                    case 6:
-                        links.down = True
-                        link.cut()
-                        await asyncio.sleep(chance.uniform(0, 9))
-                        links.down = False
-                    case 7:  # restarted in order
-                        address = chance.choice(addresses)
-                        await servers[address].__aexit__(None, None, None)
-                        servers[address] = serve(address)
-                        await servers[address].__aenter__()
-                    case 8:  # as if it had been killed
-                        address = chance.choice(addresses)
-                        for session in list(servers[address]._sessions.values()):
-                            session.end("killed by the test")
-
-        async def back():
-            while asyncio.get_running_loop().time() < SECONDS:
-                for server in servers.values():
-                    for peer in server.peers:
-                        name = f"plain back {chance.random()}"
-                        background.add(asyncio.create_task(journal.call(peer.stub(Agent), name, "call")))
-                await asyncio.sleep(chance.uniform(0, 0.5))
-
-        background: set[asyncio.Task[None]] = set()
-        async with client as peer:
-            await asyncio.gather(load(journal, peer.stub(Echo), "there"), trouble(), back())
-            links.last.cut()
+        async with self.client as peer:
+            await asyncio.gather(load(self.journal, peer.stub(Echo), "there"), self.trouble(), self.call_back())
+            self.links.last.cut()
             assert await peer.stub(Echo).call("the last") == "the last"
-            await asyncio.wait(background)
-            for task in background:
-                task.result()
+            await asyncio.gather(*self.background)
             await asyncio.sleep(20)
-            for line in client._lines:
-                assert not line.session.core.in_flight
-        for server in servers.values():
+            assert not any(line.session.core.in_flight for line in self.client._lines)
+        for server in self.servers.values():
             await server.__aexit__(None, None, None)
             await settle()
             assert not server._sessions
             assert not server._openings
             assert server._dispatcher.workers.pending == 0
+
+
+async def nested(message: str) -> str:
+    return message
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_faults(seed):
+    random.seed(seed)  # the jitter of the pauses
+    journal = Journal(random.Random(seed))
+
+    async def main():
+        await World(journal).run()
 
     run(main())
     journal.check()

@@ -543,12 +543,17 @@ def test_a_call_whose_deadline_passed_while_the_loop_was_held_up_does_not_run():
         return message
 
     async def main():
-        async with paired(Handler(say=say), listen={"max_concurrency": 1}) as pair:
+        gate = Gate()
+        async with paired(Handler(say=say, call=gate)) as pair:
+            under_way = asyncio.create_task(pair.echo.call("x"))  # so that the next two leave in one batch
+            await settle()
             first = asyncio.create_task(pair.echo.say("first"))
             second = asyncio.create_task(pair.echo.with_options(timeout=2).say("second"))
             assert await first == "first"
             with pytest.raises(callosum.DeadlineExceeded):
                 await second
+            gate.open.set()
+            await under_way
             await settle()
             assert ran == ["first"]
 
