@@ -85,6 +85,8 @@ class Session(Channel):
         self._blocked_on: Connection | None = None
         """The connection that refused the batch that is offered."""
         self._flushing: asyncio.Handle | None = None
+        self._woken = 0
+        """Events since the last flush: where several callers were woken, what they make leaves together."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
         core.incoming.make_call = self._make_call
@@ -213,11 +215,10 @@ class Session(Channel):
             core.open_call_ahead(call)
         else:
             core.open_call(call, now)
-        if self._flushing is None:
-            if is_alone:
-                self.flush()
-            else:
-                self._flushing = loop.call_soon(self._run_flush)
+        if is_alone and self._woken <= 1:
+            self.flush()
+        elif self._flushing is None:
+            self._flushing = loop.call_soon(self._run_flush)
         try:
             reply = await future
         except asyncio.CancelledError:
@@ -279,6 +280,7 @@ class Session(Channel):
         """One batch."""
         events = self.core.receive(frames, self._loop.time())
         if events:
+            self._woken += len(events)
             self._handle(events)
 
     def drained(self) -> None:
@@ -306,13 +308,14 @@ class Session(Channel):
 
     def flush_answers(self) -> None:
         """Send at once where nothing else is in flight, soon together with others where something is."""
-        if self.core.in_flight or self._flushing is not None:
+        if self._under_way or self._served:
             self.flush_soon()
         else:
             self.flush()
 
     def _run_flush(self) -> None:
         self._flushing = None
+        self._woken = 0
         self.flush()
 
     def flush(self) -> None:
