@@ -67,6 +67,7 @@ class Inbound(Carrier):
         request: The method's name on the wire, the body, the key, the metadata, the deadline on the loop's clock, and
             ``parent``, which is not 0 where it is made in a handler of this side's own call: it takes no slot then.
         peer: Who calls.
+        arguments: What the handler is called with, set by the dispatcher.
         target: What runs it, set by the dispatcher.
         worker: Who runs it, set by the dispatcher.
     """
@@ -74,6 +75,7 @@ class Inbound(Carrier):
     __slots__ = ()
 
     peer: Peer
+    arguments: Any  # a tuple of values of any IDL type
     target: Any  # the dispatcher's own
     worker: Any  # the dispatcher's own
 

@@ -454,7 +454,10 @@ class SessionCore:
     def on_timer(self, now: float) -> list[Event]:
         """Time has passed: deadlines, silence, a stalled link, the end of the grace time."""
         events: list[Event] = []
-        self._expire_calls(now, events)
+        try:
+            self._expire_calls(now, events)
+        except ProtocolError as error:  # too many bodies that nobody waits for are still arriving
+            return events + self.reset(ResetCode.PROTOCOL, str(error), now)
         if self.state in (SessionState.DETACHED, SessionState.RESUMING) and now >= self.grace_ends:
             if self._liveness is not None:
                 events.append(Broken("the grace time is over"))

@@ -39,7 +39,7 @@ class NotResumed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A oneway that nobody will be told of: to be counted and logged."""
+    """A call that did not run: to be counted and logged. Where it is no oneway, its caller is told."""
 
     request: Request
     code: Code

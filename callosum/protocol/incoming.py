@@ -165,9 +165,8 @@ class IncomingCalls:
         code, text = refusal
         if not request.parent:
             self._owe(1, size)
-        if request.flags & ONEWAY:
-            events.append(Refused(request, code, text))
-        else:
+        events.append(Refused(request, code, text))
+        if not request.flags & ONEWAY:
             self._outbox.add_reply(Error(request.id, code, Outcome.REJECTED, text))
 
     def cancel(self, ident: int, events: list[Event]) -> None:
@@ -228,6 +227,8 @@ class IncomingCalls:
             return
         if call.state is IncomingState.RUNNING:
             error = Error(error.id, error.code, Outcome.EXECUTED, "the deadline passed while it ran")
+        else:
+            events.append(Refused(call.request, error.code, error.text))
         if not call.request.flags & ONEWAY:
             self._outbox.add_reply(error)
         call.state = INCOMING[call.state][IncomingEvent.ABANDON]

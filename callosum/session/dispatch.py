@@ -116,13 +116,14 @@ class HandlerDispatcher:
         except Exception as error:  # noqa: BLE001 - a fault of the codec
             self._refuse(inbound, Code.INTERNAL, "the arguments could not be read", self._log_failure(target, error))
             return
+        inbound.arguments = arguments
         current.set(inbound)
         try:
             if self._chain is None:
                 result = await target.run(*arguments)
             else:
                 call = inbound.call
-                call.arguments, call.run = arguments, target.run
+                call.run = target.run
                 result = await self._chain(call)
             if target.is_oneway:
                 inbound.finish()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class SessionInbound(IncomingCall, Inbound):
     """A call in the table of the session's core, and what the dispatcher sees of it; answers leave when it pauses."""
 
-    __slots__ = ("_call", "peer", "session", "target", "worker")
+    __slots__ = ("_call", "arguments", "peer", "session", "target", "worker")
 
     def __init__(self, session: Session, request: Request, state: IncomingState, size: int) -> None:
         self.request = request
@@ -38,6 +38,7 @@ class SessionInbound(IncomingCall, Inbound):
             request = self.request
             metadata = request.metadata or {}
             self._call = Call(self.target.method, self.peer, metadata, request.key, request.deadline, self)
+            self._call.arguments = self.arguments
         return self._call
 
     @property

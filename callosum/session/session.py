@@ -407,7 +407,10 @@ class Session(Channel):
         match event:
             case Refused():
                 self._counters.refuse(event.code.name.lower())
-                _log.warning("a oneway call of %s was refused: %s", event.request.method, event.text)
+                if event.request.flags & ONEWAY:
+                    _log.warning("refusing a oneway call of %s: %s", event.request.method, event.text)
+                else:
+                    _log.info("refusing a call of %s: %s", event.request.method, event.text)
                 return
             case Opened():
                 self.services = {offered.name: offered for offered in event.services}

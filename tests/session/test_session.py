@@ -433,7 +433,7 @@ def test_an_oneway_that_the_core_refuses_is_counted_and_logged(caplog):
             raw.connection.close()
 
     run(main())
-    assert "a oneway call of Echo/poke was refused" in caplog.text
+    assert "refusing a oneway call of Echo/poke" in caplog.text
 
 
 # --- congestion -------------------------------------------------------------------------------------------------------
