@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from callosum.errors import ConfigurationError
+from callosum.protocol.messages import IDEMPOTENT, ONEWAY
 
 S = TypeVar("S")
 Body = bytes | memoryview
@@ -82,9 +83,13 @@ class Method:
     doc: str = ""
     wire_name: str = field(default="", init=False)
     """``Service/method``."""
+    flags: int = field(default=0, init=False)
+    """What the request says about it on the wire."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "wire_name", f"{self.service}/{self.name}")
+        flags = ONEWAY if self.cardinality is Cardinality.ONEWAY else 0
+        object.__setattr__(self, "flags", flags | IDEMPOTENT if self.idempotent else flags)
 
     @property
     def preferred(self) -> MethodCodec:

@@ -184,13 +184,13 @@ class SessionCore:
         self._resending.clear()
         if self.state is SessionState.OPENING:
             return self.end("the connection broke before the session opened")
-        if self._resend.stalled_since is not None:
+        if self._resend.stalled_since is not None and self.state is SessionState.OPEN:
             self._stalled_before += now - max(self._resend.stalled_since, self._attached_at)
         if SessionEvent.BREAK in SESSION[self.state]:
             if self.state is SessionState.OPEN:
                 self._detached_at = now
+                self._watch_patience(now)
             self._move(SessionEvent.BREAK)
-            self._watch_patience(now)
         return events
 
     def _attach(self, now: float, heartbeat: float) -> None:
@@ -226,29 +226,36 @@ class SessionCore:
 
     def _resume(self, received: int, batches: Sequence[SentBatch], now: float) -> None:
         """Send again what the other side does not have, but for requests whose caller is gone."""
-        self._resend.acknowledge(received, now)
-        gone: dict[int, int] = {}
+        if self._resend.acknowledge(received, now):
+            self._stalled_before = 0.0
+        gone: dict[int, int | None] = {}
         for batch in batches:
             if batch.end > received:
                 self._void(batch, gone)
                 self._resending.append(batch)
         for size in gone.values():
-            self.outbox.window.take_back(1, size)
+            if size is not None:
+                self.outbox.window.take_back(1, size)
 
-    def _void(self, batch: SentBatch, gone: dict[int, int]) -> None:
-        """Replace requests whose caller has gone, of which the other side has nothing, and note their sizes."""
+    def _void(self, batch: SentBatch, gone: dict[int, int | None]) -> None:
+        """Replace requests whose caller has gone, of which the other side has nothing, and note their sizes.
+
+        Nested ones are noted without a size: they have taken no window.
+        """
         for index, message in enumerate(batch.messages):
             request = message.message if isinstance(message, Fragment) else message
             if isinstance(request, Request):
-                ended = request.id not in self.outbox.outgoing and not request.flags & ONEWAY
-                if not ended:
+                if request.id in self.outbox.outgoing:
                     continue
+                if request.flags & ONEWAY and batch.first + index < self.outgoing.handed_over:
+                    continue  # its caller has gone because it was sent
                 size = len(message.body) if isinstance(message, Fragment) else len(request.body)
-                if not request.parent:
-                    gone[request.id] = size
+                gone[request.id] = None if request.parent else size
                 batch.messages[index] = Void()
             elif isinstance(message, Fragment) and message.id in gone and message.type == Type.REQUEST:
-                gone[message.id] += len(message.body)
+                taken = gone[message.id]
+                if taken is not None:
+                    gone[message.id] = taken + len(message.body)
                 batch.messages[index] = Void()
 
     def _resend_next(self, now: float) -> _Offered:
@@ -474,7 +481,7 @@ class SessionCore:
             if isinstance(call, IncomingCall):
                 self.incoming.expire(call, events)
             elif call.request.deadline is not None:
-                self.outgoing.expire(call, events)
+                self.outgoing.expire(call, self.state is SessionState.OPEN, events)
             elif self.state is not SessionState.OPEN:
                 self.outgoing.lose_patience(call, events)
 
@@ -511,6 +518,8 @@ class SessionCore:
             return events
         try:
             batch = wire.decode(frames)
+            if self._liveness.suspect:  # the next PING is due before the death that was waited for
+                self._deadlines.wake_by(now + self._liveness.heartbeat)
             self._liveness.heard(now)
             if self.state in (SessionState.GREETING, SessionState.RESUMING):
                 self._receive_answer(batch, now, events)
@@ -542,6 +551,7 @@ class SessionCore:
             raise ProtocolError(f"a HELLO is answered by {type(answer).__name__}")
 
     def _on_welcome(self, welcome: Welcome, now: float, events: list[Event]) -> None:
+        self._deadlines.wake_by(now)
         if self.state is SessionState.RESUMING:
             if not welcome.resumed:
                 hello = self.hello
@@ -552,6 +562,7 @@ class SessionCore:
                 return
             batches = self._resend.batches_from(welcome.received)
             self._move(SessionEvent.WELCOME)
+            self._attached_at = now  # before, nothing could be acknowledged
             self._resume(welcome.received, batches, now)
             events.append(Resumed())
             return
@@ -573,14 +584,15 @@ class SessionCore:
         for message in batch.messages:
             if old and type(message) not in UNNUMBERED:
                 old -= 1
-            elif self.state is not _OPEN:
+            elif self.state is not _OPEN and not isinstance(message, Reset):
                 self._receive_opening(message, events)
-                if self.state is SessionState.ENDED:
-                    return
             elif isinstance(message, Reply):
                 outgoing.on_reply(message, events)
             elif isinstance(message, Request):
                 incoming.arrive(message, delay_ms, now, events)
+            elif isinstance(message, Reset):
+                self._on_reset(message, events)
+                return  # nothing comes after it
             else:
                 self._receive_other(message, delay_ms, now, events)
 
@@ -589,8 +601,6 @@ class SessionCore:
         if isinstance(message, Offer):
             self._move(SessionEvent.OFFER)
             events.append(Opened(message.services))
-        elif isinstance(message, Reset):
-            self._on_reset(message, events)
         else:
             raise ProtocolError(f"a fresh session begins with its OFFER, not with {type(message).__name__}")
 
@@ -615,15 +625,13 @@ class SessionCore:
             case GoAway():
                 self.goaway = message
                 events.append(Draining(message))
-            case Reset():
-                self._on_reset(message, events)
             case Extension():
                 self.skipped += 1
             case Void():
                 pass
             case Hello() | Welcome() | Offer():
                 raise ProtocolError(f"a {type(message).__name__} in an open session")
-            case Request() | Reply():
+            case Request() | Reply() | Reset():
                 raise AssertionError("these were taken before")
 
     def _on_reset(self, reset: Reset, events: list[Event]) -> None:

@@ -69,7 +69,7 @@ def make_welcome(terms: Terms, hello: Hello, session: int, token: bytes, receive
         ProtocolError: There is no common version.
     """
     if VERSION not in hello.versions:
-        raise ProtocolError(f"the other side speaks versions {list(hello.versions)}, this side {VERSION}")
+        raise ProtocolError(f"the other side speaks versions {list(hello.versions[:8])}, this side {VERSION}")
     return Welcome(
         version=VERSION,
         session=session,

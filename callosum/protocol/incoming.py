@@ -13,6 +13,7 @@ from typing import Final, cast
 from callosum.errors import Code, Detail, Outcome, ProtocolError
 from callosum.protocol import wire
 from callosum.protocol.assembly import Assembly
+from callosum.protocol.assembly import Refusal as BodyRefusal
 from callosum.protocol.calls import INCOMING, IncomingCall, IncomingEvent, IncomingState
 from callosum.protocol.credit import ReceiveWindow
 from callosum.protocol.deadlines import Deadlines
@@ -21,7 +22,6 @@ from callosum.protocol.limits import Limits
 from callosum.protocol.messages import (
     ONEWAY,
     Body,
-    Credit,
     Error,
     Fragment,
     GoAway,
@@ -39,6 +39,10 @@ _ABANDONED: Final = IncomingState.ABANDONED
 _ENDED: Final = IncomingState.ENDED
 _END: Final = IncomingEvent.END
 Refusal = tuple[Code, str]
+_WINDOW_USED_UP: Final = (Code.RESOURCE_EXHAUSTED, "the call window is used up")
+_TOO_MANY_NESTED_BYTES: Final = (Code.RESOURCE_EXHAUSTED, "the bodies of nested calls are more than are held")
+ABANDONED_FACTOR: Final = 4
+"""How many times the permitted number of nested calls there may be together with those whose handlers are ending."""
 MAX_SKIPPING = 1024
 """Refused bodies whose rest may still be arriving."""
 MAX_RETRY_AFTER = 86_400.0
@@ -54,7 +58,13 @@ class IncomingCalls:
         self._outbox = outbox
         self._deadlines = deadlines
         self._window = ReceiveWindow(limits.window_calls, limits.window_bytes)
+        self._body_limit = limits.body_bytes
         self._assembly = Assembly(limits.body_bytes, limits.unfinished_bytes)
+        self._nested_limit = limits.nested_calls
+        self._nested_bytes_limit = limits.unfinished_bytes
+        self._nested: dict[int, list[IncomingCall]] = {}
+        """The unfinished nested calls, by their parents; no window bounds them."""
+        self._nested_bytes = 0
         self._parity = first_id % 2
         self.last_id = 0
         """The highest id that has arrived."""
@@ -80,6 +90,8 @@ class IncomingCalls:
             return
         call = self.make_call(request, _PENDING, size)
         self.calls[request.id] = call
+        if request.parent:
+            self._add_nested(call, size)
         if request.deadline is not None:
             self._deadlines.add(request.deadline, call)
         events.append(call)
@@ -96,6 +108,8 @@ class IncomingCalls:
                 return
             call = self.make_call(request, IncomingState.ARRIVING, 0)
             self.calls[request.id] = call
+            if request.parent:
+                self._add_nested(call, size)
             self._assembly.begin((Type.REQUEST, request.id), request)
             if request.deadline is not None:
                 self._deadlines.add(request.deadline, call)
@@ -105,21 +119,30 @@ class IncomingCalls:
                 self._skip_fragment(fragment)
                 return
             call = begun
-            if not call.request.parent:
-                self._window.spend(size)
+            refusal = self._admit_more(call, size)
         call.size += size
-        self._assemble(call, fragment, events)
+        self._assemble(call, fragment, refusal, events)
+
+    def _admit_more(self, call: IncomingCall, size: int) -> Refusal | None:
+        """Take the window of a further fragment, and say why it may not come, if so."""
+        if call.request.parent:
+            self._nested_bytes += size
+            if self._nested_bytes > self._nested_bytes_limit:
+                return _TOO_MANY_NESTED_BYTES
+        elif not self._window.spend(call.request.id, size):
+            return _WINDOW_USED_UP
+        return None
 
     def _skip_fragment(self, fragment: Fragment) -> None:
-        """The rest of a body that was refused: its window goes back as it comes in."""
-        nested = self._skipping.get(fragment.id)
-        if nested is None:
-            raise ProtocolError(f"a fragment of a request {fragment.id} that is not under way")
-        if not nested:
-            self._window.spend(len(fragment.body))
+        """A part of a body that was refused, or whose call has ended: its window goes back as it comes in."""
+        ident = fragment.id
+        if ident > self.last_id or ident % 2 != self._parity:
+            raise ProtocolError(f"a fragment of a request {ident} that was not begun")
+        if not self._skipping.get(ident):
+            self._window.spend(ident, len(fragment.body))
             self._owe(0, len(fragment.body))
         if not fragment.more:
-            del self._skipping[fragment.id]
+            self._skipping.pop(ident, None)
 
     def _skip_rest(self, request: Request) -> None:
         """A body of which fragments are under way is refused: its sender goes on until it hears of it."""
@@ -127,15 +150,17 @@ class IncomingCalls:
             raise ProtocolError(f"more than {MAX_SKIPPING} refused bodies are still arriving")
         self._skipping[request.id] = request.parent
 
-    def _assemble(self, call: IncomingCall, fragment: Fragment, events: list[Event]) -> None:
+    def _assemble(self, call: IncomingCall, fragment: Fragment, refusal: Refusal | None, events: list[Event]) -> None:
         request = call.request
         key = (int(Type.REQUEST), request.id)
-        refusal = self._assembly.add(key, fragment.body)
+        if refusal is None and (excess := self._assembly.add(key, fragment.body)) is not None:
+            refusal = Code.RESOURCE_EXHAUSTED, f"the body {excess.value}"
         if refusal is not None:
+            self._assembly.drop(key)
             self._end(call)
             if fragment.more:
                 self._skip_rest(request)
-            self._refuse(request, call.size, (Code.RESOURCE_EXHAUSTED, f"the body {refusal.value}"), events)
+            self._refuse(request, call.size, refusal, events)
         elif not fragment.more:
             self._assembly.finish(key)
             call.state = INCOMING[call.state][IncomingEvent.COMPLETE]
@@ -148,10 +173,13 @@ class IncomingCalls:
             raise ProtocolError(f"request id {ident} does not follow {self.last_id}")
         self.last_id = ident
         if request.parent:
-            if request.parent not in self._outbox.outgoing:
-                return Code.CANCELLED, f"the call {request.parent}, in whose handler it was made, has ended"
-        elif not self._window.begin_call(size):
-            return Code.RESOURCE_EXHAUSTED, "the call window is used up"
+            refusal = self._admit_nested(request.parent, size)
+            if refusal is not None:
+                return refusal
+        elif not self._window.begin_call(ident, size):
+            return _WINDOW_USED_UP
+        if size > self._body_limit:
+            return Code.RESOURCE_EXHAUSTED, f"the body {BodyRefusal.TOO_LARGE.value}"
         if self.goaway is not None and not request.parent:
             return Code.UNAVAILABLE, f"this side is draining: {self.goaway.reason}"
         if request.timeout_ms is not None:
@@ -160,6 +188,30 @@ class IncomingCalls:
                 return Code.DEADLINE_EXCEEDED, f"it arrived {-remaining} ms after its deadline"
             request.deadline = now + remaining / 1000
         return None
+
+    def _admit_nested(self, parent: int, size: int) -> Refusal | None:
+        """Nested calls wait for nothing; so that the other side cannot have any number here, they are counted."""
+        if parent not in self._outbox.outgoing:
+            return Code.CANCELLED, f"the call {parent}, in whose handler it was made, has ended"
+        siblings = self._nested.get(parent, ())
+        alive = sum(1 for call in siblings if call.state is not _ABANDONED)
+        if alive >= self._nested_limit or len(siblings) >= ABANDONED_FACTOR * self._nested_limit:
+            return Code.RESOURCE_EXHAUSTED, f"{len(siblings)} calls of the handler of {parent} are under way already"
+        if self._nested_bytes + size > self._nested_bytes_limit:
+            return _TOO_MANY_NESTED_BYTES
+        return None
+
+    def _add_nested(self, call: IncomingCall, size: int) -> None:
+        self._nested.setdefault(call.request.parent, []).append(call)
+        self._nested_bytes += size
+
+    def _drop_nested(self, call: IncomingCall) -> None:
+        parent = call.request.parent
+        siblings = self._nested[parent]
+        siblings.remove(call)
+        if not siblings:
+            del self._nested[parent]
+        self._nested_bytes -= call.size
 
     def _refuse(self, request: Request, size: int, refusal: Refusal, events: list[Event]) -> None:
         code, text = refusal
@@ -208,13 +260,10 @@ class IncomingCalls:
         """The handler of a call has ended, or never ran: its window goes back."""
         if call.state is _ENDED:
             return
-        call.state = INCOMING[call.state][_END]
         request = call.request
-        self.calls.pop(request.id, None)
-        if call.waiting:
-            self.release(call)
+        self._end(call)
         if not request.parent and self._window.owe(1, call.size):
-            self._outbox.add_control(Credit(*self._window.take_owed()))
+            self._outbox.add_credit(*self._window.take_owed())
 
     def expire(self, call: IncomingCall, events: list[Event]) -> None:
         """The deadline of a call has passed."""
@@ -245,10 +294,13 @@ class IncomingCalls:
         self._assembly.clear()
 
     def _end(self, call: IncomingCall) -> None:
-        call.state = INCOMING[call.state][IncomingEvent.END]
-        self.calls.pop(call.request.id, None)
-        if call.waiting:
+        call.state = INCOMING[call.state][_END]
+        request = call.request
+        self.calls.pop(request.id, None)
+        if call.nested:
             self.release(call)
+        if request.parent:
+            self._drop_nested(call)
 
     def _return_window(self, call: IncomingCall) -> None:
         if not call.request.parent:
@@ -256,7 +308,7 @@ class IncomingCalls:
 
     def _owe(self, calls: int, size: int) -> None:
         if self._window.owe(calls, size):
-            self._outbox.add_control(Credit(*self._window.take_owed()))
+            self._outbox.add_credit(*self._window.take_owed())
 
 
 def _keep(_call: IncomingCall) -> None:

@@ -21,6 +21,7 @@ from callosum.protocol.messages import (
     ONEWAY,
     UNNUMBERED,
     Body,
+    Credit,
     Error,
     Fragment,
     Key,
@@ -50,7 +51,7 @@ class Gate(enum.Enum):
 class Departure:
     """A batch on its way out."""
 
-    __slots__ = ("bulk", "end", "messages", "oneways", "size", "writer")
+    __slots__ = ("bulk", "messages", "oneways", "size", "writer")
 
     def __init__(self) -> None:
         self.writer = wire.BatchWriter()
@@ -60,8 +61,6 @@ class Departure:
         self.bulk = 0
         self.oneways: list[OutgoingCall] = []
         """Calls that end when this batch is handed over."""
-        self.end = 0
-        """The number after its last record."""
 
 
 class BulkReply:
@@ -89,19 +88,29 @@ class Outbox:
         """Bytes of replies that have no number yet."""
         self._control: deque[Message] = deque()
         self._replies: deque[Reply | Error] = deque()
+        self._nested: deque[OutgoingCall] = deque()
         self._ahead: deque[OutgoingCall] = deque()
+        self._early: set[OutgoingCall] = set()
+        """Those of the calls that leave ahead whose bodies are large."""
         self.requests: deque[OutgoingCall] = deque()
         """The calls that wait to leave, one and the same object for the life of the session."""
         self._bulk: deque[OutgoingCall | BulkReply] = deque()
         self._behind: dict[Key, deque[OutgoingCall]] = {}
         self._withdrawn = 0
-        self._overdrawing: OutgoingCall | None = None
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 
     def add_control(self, message: Message) -> None:
         """A record that leaves before all others."""
         self._control.append(message)
+
+    def add_credit(self, calls: int, size: int) -> None:
+        """Call window goes back; what becomes free before it has left goes back with it."""
+        last = self._control[-1] if self._control else None
+        if isinstance(last, Credit):
+            self._control[-1] = Credit(last.calls + calls, last.size + size)
+        else:
+            self._control.append(Credit(calls, size))
 
     def add_first(self, message: Message) -> None:
         """The record that leaves before all others: the OFFER."""
@@ -123,10 +132,29 @@ class Outbox:
 
     def add_request_ahead(self, call: OutgoingCall) -> None:
         """A call that waits neither for the gate nor for other calls: a nested one, or one of ``on_connect``."""
-        self._ahead.append(call)
+        (self._nested if call.request.parent else self._ahead).append(call)
 
-    def withdraw(self) -> None:
+    def disown(self, parent: int) -> list[OutgoingCall]:
+        """Take out the nested calls that have no number yet, of a parent that ends now: they are nested no more."""
+        found = [call for call in self._nested if call.request.parent == parent]
+        for call in found:
+            self._nested.remove(call)
+        held = (call for call in (*self._bulk, *_chain(self._behind)) if isinstance(call, OutgoingCall))
+        for call in (*found, *held):
+            if call.request.parent == parent and call.state is _QUEUED:
+                call.request.parent = 0
+        return found
+
+    def add_requests_first(self, calls: list[OutgoingCall]) -> None:
+        """Calls of this side that come before those that wait already."""
+        self.requests.extendleft(reversed(calls))
+
+    def withdraw(self, call: OutgoingCall) -> None:
         """A queued call has ended: it is left out when its turn comes, or before, once such are most of the queue."""
+        if self._bulk and call in self._bulk:
+            self._bulk.remove(call)
+            self._early.discard(call)
+            self._release_key(call)
         self._withdrawn += 1
         if self._withdrawn > 64 and self._withdrawn > len(self.requests) // 2:
             waiting = [call for call in self.requests if call.state is not OutgoingState.ENDED]
@@ -135,20 +163,20 @@ class Outbox:
             self._withdrawn = 0
 
     def queued(self) -> Iterator[OutgoingCall]:
-        """The calls of which something still has to leave, but for those that leave ahead."""
-        yield from self.requests
-        for calls in self._behind.values():
-            yield from calls
+        """The calls of which something still has to leave, but for those that leave ahead; each key's in its order."""
         yield from (entry for entry in self._bulk if isinstance(entry, OutgoingCall))
+        yield from _chain(self._behind)
+        yield from self.requests
 
     def queued_ahead(self) -> Iterator[OutgoingCall]:
         """The calls that leave ahead and have no number yet."""
+        yield from self._nested
         yield from self._ahead
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not (self._control or self._replies or self._ahead or self.requests or self._bulk or self._behind)
+        return not (self._control or self._replies or self.requests or self._bulk or self._nested or self._ahead)
 
     @property
     def has_replies(self) -> bool:
@@ -157,9 +185,10 @@ class Outbox:
 
     def clear(self) -> None:
         """The session has ended."""
-        for queue in (self._control, self._replies, self._ahead, self.requests, self._bulk):
+        for queue in (self._control, self._replies, self._nested, self._ahead, self.requests, self._bulk):
             queue.clear()
         self._behind.clear()
+        self._early.clear()
         self.outgoing.clear()
         self.reply_bytes = 0
 
@@ -190,23 +219,26 @@ class Outbox:
         if resend.records + MAX_RECORDS <= limits.resend_records and resend.size + MAX_FRAME_0 <= limits.resend_bytes:
             if self._replies:
                 self._take_replies(departure)
+            if self._nested and gate is not Gate.SHUT:
+                self._take_requests(departure, self._nested, now)
             if self._ahead and gate is not Gate.SHUT:
                 self._take_requests(departure, self._ahead, now)
             if self.requests and gate is Gate.OPEN:
                 self._take_requests(departure, self.requests, now)
             if self._bulk and not departure.writer.records:
                 self._take_fragment(departure, gate, now)
-        if not departure.writer.records:
-            return None
-        departure.end = resend.next + len(departure.messages)
-        return departure
+        return departure if departure.writer.records else None
 
     def _take_control(self, departure: Departure) -> None:
         writer, queue = departure.writer, self._control
         while queue:
             message = queue[0]
             header, body = wire.header_and_body(message)
-            size = writer.put(header, body)
+            if len(body) > INLINE_BODY:  # the OFFER of very many services
+                writer.add(header, body)
+                size = wire.RECORD_SIZE + len(header) + len(body)
+            else:
+                size = writer.put(header, body)
             if not size:
                 return
             queue.popleft()
@@ -231,42 +263,57 @@ class Outbox:
             self.reply_bytes -= len(body)
 
     def _take_requests(self, departure: Departure, queue: deque[OutgoingCall], now: float) -> None:
+        """The requests that fit, and may go by the call window. Written out flat: every call passes through here."""
         writer, messages, window, behind = departure.writer, departure.messages, self.window, self._behind
-        outgoing, request_header, put = self.outgoing, wire.request_header, writer.put
-        number, before = self._resend.next + len(messages), writer.size
+        outgoing, request_header, pack_record = self.outgoing, wire.request_header, wire.pack_record
+        append_message, add_parts, begin_call = messages.append, writer.parts.extend, window.begin_call
+        number, records, size = self._resend.next + len(messages), writer.records, writer.size
+        before = size
+        ident = self._next_id
         while queue:
             call = queue[0]
             request = call.request
             body = request.body
-            if call.state is not _QUEUED or len(body) > INLINE_BODY or (behind and request.key in behind):
+            length = len(body)
+            if call.state is not _QUEUED or length > INLINE_BODY or (behind and request.key in behind):
                 queue.popleft()
-                self._divert(call)
+                self._divert(call, queue)
                 continue
-            if not request.parent and not window.is_open:
+            if records >= MAX_RECORDS or (not request.parent and not window.is_open):
                 break
-            request.id = self._next_id
+            request.id = ident
             if request.deadline is not None:
                 set_timeout(request, now)
-            if not put(request_header(request), body):
+            header = request_header(request)
+            header_length = len(header)
+            length += header_length
+            if size + wire.RECORD_SIZE + length > MAX_FRAME_0:
                 request.id = 0
                 break
+            add_parts((pack_record(length, header_length, 0, 0), header, body))
+            records += 1
+            size += wire.RECORD_SIZE + length
             queue.popleft()
             if not request.parent:
-                window.begin_call(len(body))
+                begin_call(length - header_length)
             call.state = _NUMBERED
             call.first = call.last = number
             if request.flags & ONEWAY:
                 departure.oneways.append(call)
-            outgoing[request.id] = call
-            messages.append(request)
-            self._next_id += 2
+            outgoing[ident] = call
+            append_message(request)
+            ident += 2
             number += 1
-        departure.size += writer.size - before
+        self._next_id = ident
+        writer.records, writer.size = records, size
+        departure.size += size - before
 
-    def _divert(self, call: OutgoingCall) -> None:
+    def _divert(self, call: OutgoingCall, queue: deque[OutgoingCall]) -> None:
         """A large body goes to the ring of these, and what has the same key waits until it has begun."""
         if call.state is not _QUEUED:
             return
+        if queue is self._ahead:
+            self._early.add(call)
         key = call.request.key
         if key is not None and key in self._behind:
             self._behind[key].append(call)
@@ -284,30 +331,40 @@ class Outbox:
 
     def _take_fragment(self, departure: Departure, gate: Gate, now: float) -> None:
         """One fragment of the first large body in turn that may go on."""
-        if self._resend.bulk >= self._limits.bulk_window:
-            return
         for _ in range(len(self._bulk)):
             entry = self._bulk.popleft()
-            if isinstance(entry, BulkReply):
-                finished = self._send_reply_fragment(entry, departure)
-            elif entry.state is OutgoingState.ENDED:
-                self._release_key(entry)
-                continue
-            elif not self._may_go_on(entry, gate):
-                self._bulk.append(entry)
-                continue
-            else:
+            if isinstance(entry, OutgoingCall):
+                if entry.state is OutgoingState.ENDED:
+                    continue
+                if not self._may_go_on(entry, gate):
+                    self._bulk.append(entry)
+                    continue
+            if not self._has_room(entry):
+                self._bulk.appendleft(entry)
+                return
+            if isinstance(entry, OutgoingCall):
                 finished = self._send_request_fragment(entry, departure, now)
+            else:
+                finished = self._send_reply_fragment(entry, departure)
             if not finished:
                 self._bulk.append(entry)
             return
 
     def _may_go_on(self, call: OutgoingCall, gate: Gate) -> bool:
-        if call.request.parent:
-            return call.offset > 0 or gate is not Gate.SHUT
         if call.offset:
-            return self.window.size > 0 or self._overdrawing in (None, call)
-        return gate is Gate.OPEN and self.window.is_open
+            return bool(call.request.parent) or self.window.may_spend(call)
+        if call.request.parent:
+            return gate is not Gate.SHUT
+        return self.window.is_open and (gate is Gate.OPEN or (gate is Gate.AHEAD and call in self._early))
+
+    def _has_room(self, entry: OutgoingCall | BulkReply) -> bool:
+        """Whether one more fragment may be unacknowledged; the first always may, however small the bounds are."""
+        body = entry.request.body if isinstance(entry, OutgoingCall) else entry.reply.body
+        size = min(FRAGMENT, len(body) - entry.offset)
+        resend, limits = self._resend, self._limits
+        return (not resend.bulk or resend.bulk + size <= limits.bulk_window) and (
+            not resend.size or resend.size + size <= limits.resend_bytes
+        )
 
     def _send_request_fragment(self, call: OutgoingCall, departure: Departure, now: float) -> bool:
         request = call.request
@@ -320,16 +377,16 @@ class Outbox:
         finished = end == len(request.body)
         if not call.request.parent:
             if call.offset:
-                self.window.spend(len(part))
+                self.window.spend(len(part), call)
             else:
-                self.window.begin_call(len(part))
-            self._overdrawing = call if self.window.size <= 0 and not finished else None
+                self.window.begin_call(len(part), call)
         if call.offset or not finished:
             first = None if call.offset else request
             self._add_bulk(departure, Fragment(first, Type.REQUEST, request.id, part, not finished))
         else:
             self._add_bulk(departure, request)
         if not call.offset:
+            self._early.discard(call)
             self._release_key(call)
         call.offset = end
         if finished:
@@ -342,8 +399,16 @@ class Outbox:
 
     def _release_key(self, call: OutgoingCall) -> None:
         key = call.request.key
-        if key is not None and key in self._behind:
-            self.requests.extendleft(reversed(self._behind.pop(key)))
+        if key is None:
+            return
+        for waiting in reversed(self._behind.pop(key)):
+            if waiting.request.parent:
+                self._nested.appendleft(waiting)
+            elif waiting in self._early:
+                self._early.discard(waiting)
+                self._ahead.appendleft(waiting)
+            else:
+                self.requests.appendleft(waiting)
 
     def _send_reply_fragment(self, entry: BulkReply, departure: Departure) -> bool:
         reply = entry.reply
@@ -364,6 +429,11 @@ class Outbox:
         departure.messages.append(message)
         departure.size += wire.RECORD_SIZE + len(header) + len(body)
         departure.bulk += len(body)
+
+
+def _chain(queues: dict[Key, deque[OutgoingCall]]) -> Iterator[OutgoingCall]:
+    for calls in queues.values():
+        yield from calls
 
 
 def set_timeout(request: Request, now: float) -> None:

@@ -20,7 +20,7 @@ from callosum.errors import (
     Unavailable,
     rpc_error,
 )
-from callosum.protocol.assembly import Assembly
+from callosum.protocol.assembly import Assembly, Refusal
 from callosum.protocol.calls import (
     OUTGOING,
     IncomingCall,
@@ -32,10 +32,11 @@ from callosum.protocol.calls import (
 from callosum.protocol.deadlines import Deadlines
 from callosum.protocol.events import Event
 from callosum.protocol.limits import Limits
-from callosum.protocol.messages import Cancel, CancelReason, Error, Fragment, Reply, Type
+from callosum.protocol.messages import ONEWAY, Cancel, CancelReason, Error, Fragment, Reply, Type
 from callosum.protocol.outbox import Outbox
 
 _END: Final = OutgoingEvent.END
+_ANSWERED: Final = OUTGOING[OutgoingState.SENT][_END]
 
 
 class OutgoingCalls:
@@ -48,6 +49,7 @@ class OutgoingCalls:
         self._deadlines = deadlines
         self._incoming = incoming
         self._nested_limit = limits.nested_calls
+        self._body_limit = limits.body_bytes
         self._assembly = Assembly(limits.body_bytes, limits.unfinished_bytes)
         self.handed_over = 1
         """All records below this number were handed over."""
@@ -77,8 +79,9 @@ class OutgoingCalls:
 
     def _open_nested(self, call: OutgoingCall) -> None:
         parent = self._incoming.get(call.request.parent)
-        if parent is None or parent.state is not IncomingState.RUNNING:
-            call.request.parent = 0  # a task that outlives its handler calls without it
+        if parent is None or parent.state is not IncomingState.RUNNING or parent.request.flags & ONEWAY:
+            # a task that outlives its handler calls without it; a oneway has ended for its caller as soon as it left
+            call.request.parent = 0
             self._outbox.add_request(call)
         elif parent.nested < self._nested_limit:
             parent.nested += 1
@@ -93,24 +96,29 @@ class OutgoingCalls:
         if call.state is OutgoingState.ENDED:
             return
         sent = call.state is OutgoingState.SENT
+        self._assembly.drop((Type.REPLY, call.request.id))
         self._end(call)
         if sent:
             self._outbox.add_control(Cancel(call.request.id, reason))
         else:
-            self._outbox.withdraw()
+            self._outbox.withdraw(call)
             call.request.body = b""  # it may lie in its queue for a while
 
     def release_waiting(self, parent: IncomingCall) -> None:
-        """The handler has ended: the nested calls that still wait go as ordinary ones."""
+        """The handler has ended: its nested calls that have no number yet go as ordinary ones."""
+        calls = self._outbox.disown(parent.request.id)
         while parent.waiting:
             call = parent.waiting.popleft()
-            if call.state is not OutgoingState.ENDED:
-                call.request.parent = 0
-                self._outbox.add_request(call)
+            call.request.parent = 0
+            calls.append(call)
+        self._outbox.add_requests_first(calls)
 
-    def expire(self, call: OutgoingCall, events: list[Event]) -> None:
+    def expire(self, call: OutgoingCall, is_connected: bool, events: list[Event]) -> None:  # noqa: FBT001 - a fact
         """The deadline of a call has passed."""
-        outcome = call.outcome(self.handed_over)
+        outcome = Outcome.NOT_SENT
+        if call.last and (is_connected or call.first < self.handed_over):
+            # what has a number is sent, or sent again; only what the other side has nothing of can be taken out yet
+            outcome = Outcome.UNKNOWN
         late = "before it was sent" if outcome is Outcome.NOT_SENT else "before an answer came"
         call.failure = DeadlineExceeded(f"the deadline of {call.request.method} passed {late}", outcome=outcome)
         self.cancel(call, CancelReason.DEADLINE)
@@ -141,13 +149,18 @@ class OutgoingCalls:
                 if not self._add_fragment(key, reply.body, call, events):
                     return
                 reply = cast(Reply, self._assembly.finish(key))
-        if call is not None:
-            call.reply = reply
-            if call.last:
-                self._end(call)
-            else:
-                self._answered(call)
-            events.append(call)
+        if call is None:
+            return
+        if len(reply.body) > self._body_limit:
+            self._refuse(call, Refusal.TOO_LARGE, events)
+            return
+        call.reply = reply
+        if call.last and not call.request.parent:
+            call.state = _ANSWERED
+            del self._outbox.outgoing[reply.id]
+        else:
+            self._answered(call)
+        events.append(call)
 
     def on_reply_fragment(self, fragment: Fragment, events: list[Event]) -> None:
         """A piece of a reply, but not the last."""
@@ -169,10 +182,14 @@ class OutgoingCalls:
         refusal = self._assembly.add(key, body)
         if refusal is None:
             return True
+        self._refuse(call, refusal, events)
+        return False
+
+    def _refuse(self, call: OutgoingCall, refusal: Refusal, events: list[Event]) -> None:
+        """The reply is too much for this side."""
         call.failure = ResourceExhausted(f"the reply {refusal.value}", outcome=Outcome.EXECUTED)
         self._answered(call)
         events.append(call)
-        return False
 
     def on_error(self, error: Error, events: list[Event]) -> None:
         """The outcome of a call."""
@@ -231,16 +248,16 @@ class OutgoingCalls:
         request = call.request
         self._outbox.outgoing.pop(request.id, None)
         if request.parent:
-            self._release_nested(self._incoming.get(request.parent))
+            self._release_nested(call, self._incoming.get(request.parent))
 
-    def _release_nested(self, parent: IncomingCall | None) -> None:
+    def _release_nested(self, ended: OutgoingCall, parent: IncomingCall | None) -> None:
         """A nested call has ended: the next one that waits may leave."""
         if parent is None:
             return
-        parent.nested -= 1
-        while parent.waiting:
-            call = parent.waiting.popleft()
-            if call.state is not OutgoingState.ENDED:
-                parent.nested += 1
-                self._outbox.add_request_ahead(call)
-                return
+        waiting = parent.waiting
+        if waiting and ended in waiting:
+            waiting.remove(ended)
+        elif waiting:
+            self._outbox.add_request_ahead(waiting.popleft())
+        else:
+            parent.nested -= 1

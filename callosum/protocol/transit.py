@@ -32,7 +32,7 @@ class Transit:
             self._reference = now_ms - sent_ms
             self._window_began = now_ms
         offset = (now_ms - sent_ms - self._reference + _HALF) % _MODULUS - _HALF
-        if self._batches >= WINDOW_BATCHES and now_ms - self._window_began >= WINDOW_MS:
+        if self._batches >= WINDOW_BATCHES and (now_ms - self._window_began) % _MODULUS >= WINDOW_MS:
             self._previous, self._current = self._current, offset
             self._batches, self._window_began = 0, now_ms
         elif offset < self._current:

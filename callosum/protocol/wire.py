@@ -56,6 +56,8 @@ RECORD_SIZE: Final = _RECORD.size
 _IN_FRAME: Final = 1
 _MORE: Final = 2
 _MAX_INT: Final = 2**63 - 1
+MAX_RESET_TEXT: Final = 1000
+"""Characters of a RESET's text that travel: it may quote what the other side sent."""
 
 pack_record: Final = _RECORD.pack
 """length, header length, flags, 0"""
@@ -250,7 +252,7 @@ _ENCODERS: Final[Mapping[type, Callable[[Any], tuple[bytes, Body]]]] = {
     Offer: lambda m: (_pack((Type.OFFER, 0)), _encode_services(m.services)),
     Error: _encode_error,
     Fragment: _encode_fragment,
-    Reset: _fields_of(lambda m: (Type.RESET, 0, m.code.value, m.text)),
+    Reset: _fields_of(lambda m: (Type.RESET, 0, m.code.value, m.text[:MAX_RESET_TEXT])),
     Cancel: _fields_of(lambda m: (Type.CANCEL, m.id, m.reason.value)),
     Credit: _fields_of(lambda m: (Type.CREDIT, 0, m.calls, m.size)),
     Void: _fields_of(lambda _: (Type.VOID, 0)),
@@ -297,20 +299,20 @@ def _decode_records(batch: Batch, head: bytes, frames: Sequence[Frame], records:
         if offset > size or body_start > offset or header_length > _MAX_HEADER or zero or flags > 3:
             raise ProtocolError(f"a record of {length} bytes, header {header_length}, flags {flags} is not valid")
         try:
-            header = _unpack(head[start:body_start], max_ext_len=0)
+            header = _unpack(head[start:body_start], max_ext_len=0, ext_hook=_refuse_extension)
         except Exception as error:  # noqa: BLE001 - whatever msgpack makes of hostile bytes
             raise ProtocolError(f"a header is not valid msgpack: {error}") from None
         if not flags and type(header) is list:
             # the two messages of every call first; what is not exactly of their shape goes the long way
             if len(header) == 2:
                 kind, ident = header
-                if kind == _REPLY and type(ident) is int and 0 <= ident <= _MAX_INT:
+                if kind == _REPLY and type(kind) is type(ident) is int and 0 <= ident <= _MAX_INT:
                     append(Reply(ident, head[body_start:offset]))
                     continue
             elif len(header) == 5 and header[0] == _REQUEST:
-                _, ident, method, timeout_ms, request_flags = header
+                kind, ident, method, timeout_ms, request_flags = header
                 if (
-                    type(ident) is int
+                    type(kind) is type(ident) is int
                     and 0 < ident <= _MAX_INT
                     and type(method) is str
                     and (timeout_ms is None or (type(timeout_ms) is int and 0 <= timeout_ms <= _MAX_INT))
@@ -428,8 +430,9 @@ def _metadata(value: object) -> Metadata | None:
 
 def _decode_request(header: _Header, body: Body) -> Request:
     _, ident, method, timeout_ms, flags = header[:5]
-    if type(method) is not str or type(flags) is not int or flags < 0 or not ident:
-        raise ValueError("id, method or flags")
+    if type(method) is not str or not ident:
+        raise ValueError("id or method")
+    _natural(flags)
     if timeout_ms is not None:
         _natural(timeout_ms)
     if len(header) == 5:

@@ -31,7 +31,6 @@ from callosum.protocol.calls import IncomingState, OutgoingCall, SessionState
 from callosum.protocol.core import SessionCore
 from callosum.protocol.events import Broken, Ended, Event, NotResumed, Opened, Refused
 from callosum.protocol.messages import (
-    IDEMPOTENT,
     ONEWAY,
     CancelReason,
     Hello,
@@ -44,7 +43,7 @@ from callosum.protocol.messages import (
     Welcome,
 )
 from callosum.protocol.outbox import Gate
-from callosum.service import Body, Cardinality, Method, MethodCodec
+from callosum.service import Body, Method, MethodCodec
 from callosum.session.counters import Counters
 from callosum.session.inbound import SessionInbound
 
@@ -58,7 +57,7 @@ opening: ContextVar[Session | None] = ContextVar("callosum_opening", default=Non
 
 _OPEN = SessionState.OPEN
 _PENDING = IncomingState.PENDING
-_ONEWAY_METHOD = Cardinality.ONEWAY
+_GATE_OPEN = Gate.OPEN
 
 _FAULTS = frozenset({ResetCode.PROTOCOL, ResetCode.SLOW})
 
@@ -91,6 +90,7 @@ class Session(Channel):
         self._armed_at = math.inf
         core.incoming.make_call = self._make_call
         self.outbox = core.outbox
+        self._waiting = core.outbox.requests
         self._under_way = core.outgoing.under_way
         self._served = core.incoming.calls
         self._codecs: dict[Method, tuple[str, MethodCodec]] = {}
@@ -201,20 +201,23 @@ class Session(Channel):
     ) -> Body:
         """One request and its reply; see `Channel.call`. Cancellation: safe; the handler is cancelled."""
         core, loop = self.core, self._loop
-        now = loop.time()
-        flags = ONEWAY if method.cardinality is _ONEWAY_METHOD else 0
-        if method.idempotent:
-            flags |= IDEMPOTENT
-        request = Request(0, method.wire_name, None, flags, body, key, metadata, parent, codec, deadline)
-        if core.state is not _OPEN or len(body) > core.body_bytes or deadline is not None or key or metadata:
-            self._check(request, now)
+        request = Request(0, method.wire_name, None, method.flags, body, key, metadata, parent, codec, deadline)
         future: asyncio.Future[Reply | None] = asyncio.Future(loop=loop)
         call = OutgoingCall(request, future)
         is_alone = not self._under_way and not self._served
-        if core.gate is Gate.AHEAD and opening.get() is self:
-            core.open_call_ahead(call)
+        if (
+            core.state is _OPEN
+            and core.gate is _GATE_OPEN
+            and deadline is None
+            and key is None
+            and not metadata
+            and not parent
+        ):
+            if len(body) > core.body_bytes:
+                self._check(request, 0.0)
+            self._waiting.append(call)
         else:
-            core.open_call(call, now)
+            self._open(call)
         if is_alone and self._woken <= 1:
             self.flush()
         elif self._flushing is None:
@@ -225,6 +228,15 @@ class Session(Channel):
             self._leave(future, call)
             raise
         return b"" if reply is None else reply.body
+
+    def _open(self, call: OutgoingCall) -> None:
+        """Queue a call that is not of the plainest kind."""
+        core, now = self.core, self._loop.time()
+        self._check(call.request, now)
+        if core.gate is Gate.AHEAD and opening.get() is self:
+            core.open_call_ahead(call)
+        else:
+            core.open_call(call, now)
 
     def _check(self, request: Request, now: float) -> None:
         """Refuse what cannot be sent, before anything was."""
