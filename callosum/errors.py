@@ -116,7 +116,7 @@ class RpcError(CallosumError):
     Attributes:
         code: Why.
         message: For people.
-        details: For programs; travels as msgpack, at most 8 KiB.
+        details: For programs; travels as msgpack. What does not fit into a header of 16 KiB is left out, and said.
         outcome: What surely happened.
         error_id: The id under which the other side logged the failure, or "".
         retry_after: Seconds after which a retry may succeed, or None.

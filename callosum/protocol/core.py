@@ -41,6 +41,7 @@ from callosum.protocol.messages import (
     ONEWAY,
     SESSION_ENDING,
     UNNUMBERED,
+    VERSION,
     Cancel,
     Credit,
     Error,
@@ -110,6 +111,8 @@ class SessionCore:
         """Records of unknown extensions that were skipped."""
         self.body_bytes = terms.limits.body_bytes
         """The largest body that the other side takes; our own limit while that is not known."""
+        self.own_lag_ms = 0
+        """How late the timer of this side was called last: what PING and PONG tell the other side."""
         self.lag_ms = 0
         """How late the other side's event loop runs, by its own account."""
         limits = terms.limits
@@ -489,7 +492,7 @@ class SessionCore:
         verdict = liveness.on_timer(now)
         if verdict is Verdict.ASK and self.state is SessionState.OPEN:
             self._ping += 1
-            self.outbox.add_control(Ping(self._ping))
+            self.outbox.add_control(Ping(self._ping, self.own_lag_ms))
         elif verdict is Verdict.DEAD:
             events.append(Broken("the other side is silent"))
             return False
@@ -551,6 +554,8 @@ class SessionCore:
             raise ProtocolError(f"a HELLO is answered by {type(answer).__name__}")
 
     def _on_welcome(self, welcome: Welcome, now: float, events: list[Event]) -> None:
+        if welcome.version != VERSION:
+            raise ProtocolError(f"the other side chose version {welcome.version}; this side offered {VERSION}")
         self._deadlines.wake_by(now)
         if self.state is SessionState.RESUMING:
             if not welcome.resumed:
@@ -619,7 +624,7 @@ class SessionCore:
                 self.outbox.window.take_back(message.calls, message.size)
             case Ping():
                 self.lag_ms = message.lag_ms
-                self.outbox.add_control(Pong(message.number))
+                self.outbox.add_control(Pong(message.number, self.own_lag_ms))
             case Pong():
                 self.lag_ms = message.lag_ms
             case GoAway():

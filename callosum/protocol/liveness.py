@@ -53,7 +53,7 @@ class Liveness:
             return self._heard + self.heartbeat
         if not self.suspect:
             return self._asked + self.heartbeat
-        return max(self._asked, self._heard + self.heartbeat) + self.heartbeat + DEATH_MARGIN
+        return self._asked + self.heartbeat + DEATH_MARGIN
 
     def on_timer(self, now: float) -> Verdict:
         """What the silence until now means."""

@@ -374,8 +374,10 @@ class Session(Channel):
             self._timer = self._loop.call_at(self._armed_at, self._on_timer)
 
     def _on_timer(self) -> None:
+        now = self._loop.time()
+        self.core.own_lag_ms = max(0, round((now - self._armed_at) * 1000))
         self._timer, self._armed_at = None, math.inf
-        self._handle(self.core.on_timer(self._loop.time()))
+        self._handle(self.core.on_timer(now))
         self.flush()
 
     # --- events -------------------------------------------------------------------------------------------------------

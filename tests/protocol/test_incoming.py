@@ -256,6 +256,68 @@ def test_too_many_unfinished_bodies():
     assert list(pair.b.incoming.calls) == [1]
 
 
+@pytest.mark.parametrize("size", [10, 11])
+def test_a_whole_body_over_the_limit(size):
+    pair = Pair(Limits(body_bytes=10)).connect()
+    (event,) = pair.raw(pair.b, request(1, bytes(size)))
+    assert isinstance(event, Refused) is (size > 10)
+
+
+def test_fragments_beyond_a_window_that_another_has_overdrawn():
+    pair = Pair(Limits(window_calls=9, window_bytes=100)).connect()
+    pair.raw(pair.b, first(1, body=bytes(50)))
+    pair.raw(pair.b, first(3, body=bytes(60)))
+    assert pair.raw(pair.b, further(3, body=bytes(60))) == [], "it has overdrawn, and may go on"
+    (refused,) = pair.raw(pair.b, further(1, body=bytes(1)))
+    assert isinstance(refused, Refused)
+    assert (refused.request.id, refused.code) == (1, Code.RESOURCE_EXHAUSTED)
+
+
+def nesting(**limits):
+    """A pair, and the id of a call of ``b`` in whose handler ``a`` calls back."""
+    pair = Pair(Limits(**limits)).connect()
+    outer = pair.call(pair.b)
+    pair.take(pair.b)
+    return pair, outer.request.id
+
+
+def test_nested_calls_are_counted():
+    pair, parent = nesting(nested_calls=2)
+    one, two, refused = pair.raw(pair.b, *(request(ident, parent=parent) for ident in (1, 3, 5)))
+    assert isinstance(refused, Refused)
+    assert refused.code is Code.RESOURCE_EXHAUSTED
+    pair.raw(pair.b, Cancel(1))
+    (third,) = pair.raw(pair.b, request(7, parent=parent))
+    assert isinstance(third, IncomingCall), "whose handler is ending does not count"
+    for call in (one, two, third):
+        pair.b.incoming.finish(call)
+    assert pair.b.incoming._nested == {}
+
+
+def test_nested_calls_whose_handlers_do_not_end_are_bounded():
+    pair, parent = nesting(nested_calls=2)
+    for turn in range(20):
+        events = pair.raw(pair.b, request(2 * turn + 1, parent=parent), Cancel(2 * turn + 1))
+        if isinstance(events[0], Refused):
+            break
+    else:
+        pytest.fail("any number of them")
+    assert len(pair.b.incoming.calls) == turn == 8
+
+
+def test_bodies_of_nested_calls_are_bounded():
+    pair, parent = nesting(unfinished_bytes=100)
+    (held,) = pair.raw(pair.b, request(1, bytes(60), parent=parent))
+    (refused,) = pair.raw(pair.b, request(3, bytes(60), parent=parent))
+    assert isinstance(refused, Refused)
+    pair.raw(pair.b, first(5, bytes(30), parent=parent))
+    (refused,) = pair.raw(pair.b, further(5, bytes(30)))
+    assert isinstance(refused, Refused)
+    assert refused.code is Code.RESOURCE_EXHAUSTED
+    pair.b.incoming.finish(held)
+    assert pair.b.incoming._nested_bytes == 0
+
+
 # --- cancel -----------------------------------------------------------------------------------------------------------
 
 
@@ -379,7 +441,9 @@ def test_nested_calls_that_wait_go_on_without_their_handler():
 def test_without_an_owner_nothing_is_released():
     from callosum.protocol.incoming import _keep
 
-    assert _keep(IncomingCall(request(), IncomingState.PENDING, 0)) is None
+    call = IncomingCall(request(), IncomingState.PENDING, 0)
+    _keep(call)
+    assert call.state is IncomingState.PENDING
 
 
 # --- errors that surely travel ----------------------------------------------------------------------------------------

@@ -146,6 +146,27 @@ def test_a_reply_that_is_too_large(last):
     assert other.state is OutgoingState.SENT
 
 
+@pytest.mark.parametrize("size", [100, 101])
+def test_a_whole_reply_that_is_too_large(size):
+    pair = Pair(Limits(body_bytes=100)).connect()
+    call = pair.call(pair.a)
+    pair.take(pair.a)
+    assert pair.raw(pair.a, Reply(1, bytes(size))) == [call]
+    assert isinstance(call.failure, ResourceExhausted) is (size > 100)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_part_of_a_reply_is_forgotten_with_its_caller(pair, last):
+    """However its call has ended; and where it has not, what is left of the table is looked after."""
+    call, other = sent(pair), sent(pair)
+    pair.raw(pair.a, reply_fragment(1))
+    pair.raw(pair.a, reply_fragment(3))
+    del pair.a.outbox.outgoing[1]
+    assert pair.raw(pair.a, Reply(1, b"x") if last else reply_fragment(1)) == []
+    assert len(pair.a.outgoing._assembly.unfinished) == 1
+    assert call.reply is other.reply is None
+
+
 def test_an_error_after_a_part_of_a_reply(pair):
     call = sent(pair)
     pair.raw(pair.a, reply_fragment(1))

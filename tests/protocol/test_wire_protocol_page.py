@@ -91,6 +91,26 @@ def test_states(heading: str, transitions: States) -> None:
     assert names <= set(re.findall(r"\b[A-Z]+\b", prose)), "some are not explained"
 
 
+# --- batches ----------------------------------------------------------------------------------------------------------
+
+
+def test_layout_of_a_batch() -> None:
+    head, record = tables("Batches")
+    sizes = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
+    for rows, size in ((head, wire.HEAD_SIZE), (record, wire.RECORD_SIZE)):
+        offset = 0
+        for row in rows:
+            if row["type"]:
+                assert int(row["offset"]) == offset
+                offset += sizes[row["type"]]
+        assert offset == size
+
+
+def test_a_batch_byte_by_byte() -> None:
+    written = "".join(row["bytes"] for row in tables("A batch, byte by byte")[0])
+    assert [bytes.fromhex(written)] == frames(ALL["calls:request-timeout"])
+
+
 # --- messages ---------------------------------------------------------------------------------------------------------
 
 

@@ -21,8 +21,13 @@ from callosum.protocol.handshake import Terms, make_welcome, names_session
 from callosum.protocol.incoming import make_error
 from callosum.protocol.limits import MIB, Limits
 from callosum.protocol.messages import ONEWAY, CancelReason, Hello, Request, Reset, ResetCode, Resumption
+from callosum.protocol.outbox import Gate
 
 BLOB: Final = random.Random(1).randbytes(9 * MIB)
+UNORDERED: Final = "n"
+"""The key of nested calls: of several handlers, of which some wait, no order is promised."""
+AHEAD: Final = "x"
+"""The key of calls of ``on_connect``."""
 HANDSHAKE_TIMEOUT: Final = 5.0
 GRACE: Final = 6.0
 LEGITIMATE: Final = (
@@ -139,20 +144,22 @@ class Sess:
         self.gives_up: Resumption | None = None
         self.passed_on: tuple[Conn, NotResumed] | None = None
         self.refused: bytes | None = None
-        self.opened_order: dict[int, int] = {}
         self.arrived: dict[tuple[str, str], int] = {}
         self.partner: Sess | None = None
         self.core.incoming.make_call = self.make_call
         self.last_id = 0
         self.order: dict[int, int] = {}
+        self.adopted: set[int] = set()
 
     def make_call(self, request: Request, state: IncomingState, size: int) -> IncomingCall:
         assert request.id > self.last_id, "ids grow"
         self.last_id = request.id
         uid = uid_of(request)
-        if isinstance(request.key, str) and not request.parent:
+        if isinstance(request.key, str) and request.key != UNORDERED:
             assert self.partner is not None
             place = self.partner.order[uid]
+            if request.key == AHEAD and uid in self.partner.adopted:
+                return IncomingCall(request, state, size)  # an ordinary call by now: others may go ahead of it
             assert place > self.arrived.get((self.side, request.key), -1), f"key {request.key} out of order"
             self.arrived[self.side, request.key] = place
         return IncomingCall(request, state, size)
@@ -176,6 +183,8 @@ class Profile:
     drains: bool = True
     limits: Limits = field(default_factory=Limits)
     patience: float | None = None
+    greets: bool = False
+    """Whether ``on_connect`` runs first."""
     body_unit: int = 1000
     """Bodies are up to a few times as long."""
 
@@ -209,6 +218,8 @@ class World:
 
     def new_line(self) -> Sess:
         line = Sess("C", self.terms)
+        if self.profile.greets:
+            line.core.gate = Gate.AHEAD
         self.lines.append(line)
         return line
 
@@ -228,13 +239,14 @@ class World:
         for call in calls:
             made: Made = call.waiter
             assert self.journal[made.uid] == 0, f"{made.uid} is requeued and was executed"
-            if made.key is not None:
-                assert made.uid > by_key.get(made.key, 0), f"key {made.key} is requeued out of order"
-                by_key[made.key] = made.uid
+            if made.key not in (None, UNORDERED, AHEAD):
+                assert made.uid > by_key.get(str(made.key), 0), f"key {made.key} is requeued out of order"
+                by_key[str(made.key)] = made.uid
             if made.is_over:
                 continue
             totals["requeued"] += 1
             self.register(made, call, session)
+            session.adopted.add(made.uid)
             session.core.open_call(call, self.now)
 
     def adopt_newest(self, calls: Sequence[OutgoingCall], origin: Sess) -> None:
@@ -477,6 +489,8 @@ class World:
         elif made.outcome is Outcome.EXECUTED:
             assert self.journal[made.uid] == 1, f"{made.uid} was not executed: {failure!r}"
         assert made.session is not None
+        if made.outcome is Outcome.UNKNOWN and made.timeout is None:
+            assert made.session.core.state is SessionState.ENDED, f"{made.uid} was lost: {failure!r}"
         if self.profile.is_calm and made.session.partner is not None:  # else it was cut before its OFFER had arrived
             assert made.outcome is not Outcome.UNKNOWN or made.timeout is not None, f"{made.uid} was lost: {failure!r}"
             assert not isinstance(failure, ConnectionLost), failure
@@ -484,7 +498,8 @@ class World:
             assert self.profile.patience is not None
             assert made.timeout is None
         if isinstance(failure, RpcError) and failure.code is Code.RESOURCE_EXHAUSTED:
-            assert self.profile.limits.unfinished_bytes < 128 * MIB, failure
+            is_large = self.profile.limits.body_bytes < 8000 and made.outcome is Outcome.EXECUTED
+            assert is_large or self.profile.limits.unfinished_bytes < 128 * MIB, failure
 
     def on_incoming(self, session: Sess, call: IncomingCall) -> None:
         if call.state is IncomingState.PENDING:
@@ -543,7 +558,7 @@ class World:
             return self.random.randrange(unit)
         return self.random.randrange(8 * unit)
 
-    def call(self, session: Sess, parent: Handler | None = None) -> None:
+    def call(self, session: Sess, parent: Handler | None = None, *, ahead: bool = False) -> None:
         rng = self.random
         if session.core.state is SessionState.ENDED or (session.side == "L" and session.partner is None):
             return
@@ -552,8 +567,10 @@ class World:
         uid = len(self.made) + 1
         oneway = parent is None and rng.random() < 0.15
         timeout = rng.choice([0.01, 0.1, 1.0, 10.0]) if rng.random() < 0.3 else None
-        key = rng.choice("ab") if rng.random() < 0.4 and parent is None else None
-        made = Made(uid, session.side, self.size(), oneway, timeout, key, parent)
+        key = rng.choice("ab") if rng.random() < 0.4 else None
+        if key is not None and (parent is not None or ahead):
+            key = UNORDERED if parent is not None else AHEAD
+        made = Made(uid, session.side, min(self.size(), session.core.body_bytes), oneway, timeout, key, parent)
         deadline = None if timeout is None else self.now + timeout
         ident = 0 if parent is None else parent.call.request.id
         flags = ONEWAY if oneway else 0
@@ -564,7 +581,11 @@ class World:
         if parent is not None:
             parent.children.append(made)
             totals["nested"] += 1
-        session.core.open_call(call, self.now)
+        if ahead:
+            session.core.open_call_ahead(call)
+            totals["calls ahead"] += 1
+        else:
+            session.core.open_call(call, self.now)
         totals["calls"] += 1
 
     def cancel(self, made: Made) -> None:
@@ -663,8 +684,18 @@ class World:
         elif side == "L":
             self.greet(conn, frames)
 
+    def step_greeting(self) -> None:
+        """``on_connect`` calls, and ends."""
+        for line in self.lines:
+            if line.core.gate is Gate.AHEAD and line.partner is not None:
+                for _ in range(self.random.randrange(4)):
+                    self.call(line, ahead=True)
+                if self.random.random() < 0.3:
+                    line.core.gate = Gate.OPEN
+
     def step_handler(self) -> None:
         rng = self.random
+        self.step_greeting()
         handlers = [h for s in self.all_sessions() for h in s.handlers.values()]
         for handler in rng.sample(handlers, min(len(handlers), 3)):
             if not handler.running:
@@ -802,6 +833,7 @@ class World:
             for conn in self.conns:
                 conn.blocked = {"C": False, "L": False}
             for line in list(self.lines):
+                line.core.gate = Gate.OPEN
                 self.dial(line)
             for session in self.all_sessions():
                 self.flush(session)

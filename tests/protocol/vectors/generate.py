@@ -813,11 +813,11 @@ def _invalid_records(file: File) -> None:
         "flag 1, and length counts more than the header",
         [text(*start, both, pack([8, 1]), b"\x00"), "2a"],
     )
-    key = b"\x61" * (16 * KIB)
+    key = b"\x61" * (16 * KIB + 1 - 15)
     over = b"\x96\x05\x01\xa1\x4d\xc0\x00\x81\xa3key\xda" + struct.pack(">H", len(key))
     file.invalid(
         "header-over",
-        "a header has more than 16 KiB",
+        "a header of 16 KiB and one byte",
         [text(*start, struct.pack("<IHBB", len(over) + len(key), len(over) + len(key), 0, 0), over, key)],
     )
 
@@ -837,11 +837,19 @@ def _invalid_headers(file: File) -> None:
     file.invalid("type-text", "the type is text", frames_of(record(["12", 0])))
     file.invalid("type-negative", "the type is negative", frames_of(record([-1, 0])))
     file.invalid("type-true", "the type is a boolean", frames_of(record([True, 0])))
+    file.invalid("type-float", "the type of a REPLY is a float", frames_of(record([8.0, 1])))
+    file.invalid("type-float-request", "of a REQUEST, too", frames_of(record([5.0, 1, "M/m", None, 0])))
+    file.invalid("id-float", "the id is a float", frames_of(record([8, 1.0])))
     file.invalid("id-negative", "the id is negative", frames_of(record([8, -1])))
     file.invalid("id-over", "the id is 2**63", frames_of(record([8, 2**63])))
     file.invalid("id-text", "the id is text", frames_of(record([8, "1"])))
     file.invalid("ext-header", "an extension type in place of a header", frames_of(record(b"\xd4\x05\x00")))
     file.invalid("ext-field", "an extension type in a header", frames_of(record(b"\x93\x0c\x00\xd4\x05\x00")))
+    file.invalid(
+        "ext-empty",
+        "an extension type without data, in an optional field",
+        frames_of(record(b"\x93\x0c\x00\x81\xa1x\xc7\x00\x05")),
+    )
     timestamp = b"\x93\x0c\x00\xd6\xff" + bytes(4)
     file.invalid("ext-timestamp", "a timestamp is an extension type, too", frames_of(record(timestamp)))
     for number in (0, 6, 7, 16, 63):
@@ -857,6 +865,9 @@ def _invalid_fields(file: File) -> None:
         ("request-timeout-negative", "a negative timeout", [5, 1, "M/m", -1, 0], b""),
         ("request-timeout-float", "a timeout that is no whole number", [5, 1, "M/m", 1.5, 0], b""),
         ("request-flags", "negative flags", [5, 1, "M/m", None, -1], b""),
+        ("request-flags-over", "flags of 2**63", [5, 1, "M/m", None, 2**63], b""),
+        ("request-flags-true", "flags that are a boolean", [5, 1, "M/m", None, True], b""),
+        ("request-timeout-over", "a timeout of 2**63", [5, 1, "M/m", 2**63, 0], b""),
         ("request-options", "what follows the flags is no map", [5, 1, "M/m", None, 0, 7], b""),
         ("request-too-long", "something follows the map", [5, 1, "M/m", None, 0, {}, {}], b""),
         ("request-key-list", "a key that is a list", [5, 1, "M/m", None, 0, {"key": [1]}], b""),
