@@ -7,11 +7,14 @@ would is given up, and the rest of its fragments is skipped.
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 from callosum.protocol.messages import Body, Reply, Request
 
 BodyKey = tuple[int, int]
 """Type and id."""
+SMALL_PART: Final = 4096
+"""Bytes below which fragments are joined at once: held one by one, each takes many times as much as it says."""
 
 
 class Refusal(enum.Enum):
@@ -57,7 +60,11 @@ class Assembly:
         if refusal is not None:
             self.drop(key)
             return refusal
-        unfinished.parts.append(part)
+        parts = unfinished.parts
+        if parts and len(parts[-1]) < SMALL_PART:
+            parts[-1] = bytes(parts[-1]) + part
+        else:
+            parts.append(part)
         unfinished.size += len(part)
         self.size += len(part)
         return None

@@ -260,9 +260,14 @@ class IncomingCalls:
         """The handler of a call has ended, or never ran: its window goes back."""
         if call.state is _ENDED:
             return
+        call.state = INCOMING[call.state][_END]
         request = call.request
-        self._end(call)
-        if not request.parent and self._window.owe(1, call.size):
+        self.calls.pop(request.id, None)
+        if call.nested:
+            self.release(call)
+        if request.parent:
+            self._drop_nested(call)
+        elif self._window.owe(1, call.size):
             self._outbox.add_credit(*self._window.take_owed())
 
     def expire(self, call: IncomingCall, events: list[Event]) -> None:

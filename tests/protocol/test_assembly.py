@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callosum.protocol.assembly import Assembly, BodyKey, Refusal
+from callosum.protocol.assembly import SMALL_PART, Assembly, BodyKey, Refusal
 from callosum.protocol.messages import Reply, Request, Type
 
 KEY: BodyKey = (Type.REQUEST, 1)
@@ -67,6 +67,15 @@ def test_what_is_too_large_by_itself_is_told_so_first():
     assembly = Assembly(3, 3)
     assembly.begin(KEY, request())
     assert assembly.add(KEY, b"abcd") is Refusal.TOO_LARGE
+
+
+def test_a_body_in_very_small_fragments_takes_hardly_more_than_its_bytes():
+    assembly = Assembly(100_000, 100_000)
+    assembly.begin(KEY, request())
+    for number in range(50_000):
+        assembly.add(KEY, memoryview(bytes([number % 256])))
+    assert len(assembly.unfinished[KEY].parts) <= 50_000 // SMALL_PART + 1
+    assert assembly.finish(KEY).body == bytes(number % 256 for number in range(50_000))
 
 
 def test_drop_gives_one_body_up_and_what_is_not_there_is_no_fault():

@@ -147,3 +147,13 @@ def test_both_sides_agree_and_a_sender_with_nothing_under_way_may_send(calls, si
             sender.take_back(*receiver.take_owed())
         if not running:
             assert sender.is_open
+
+
+def test_a_fragment_that_leaves_something_overdraws_nothing():
+    window = SendWindow(5, 100)
+    one, other = object(), object()
+    window.begin_call(10, one)
+    window.spend(10, one)
+    assert (window.size, window.overdrawing) == (80, None)
+    window.spend(80, other)
+    assert (window.may_spend(one), window.may_spend(other)) == (False, True)

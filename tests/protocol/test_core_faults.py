@@ -1,0 +1,157 @@
+"""What happens around the edges of a connection: its last record, its stalls, its waiting callers."""
+
+from __future__ import annotations
+
+from callosum.errors import Outcome
+from callosum.protocol import wire
+from callosum.protocol.calls import IncomingCall, OutgoingCall, SessionState
+from callosum.protocol.events import Broken, Ended
+from callosum.protocol.limits import Limits
+from callosum.protocol.messages import Hello, Ping, Reset, ResetCode
+from callosum.protocol.wire import MAX_RESET_TEXT
+from tests.protocol.pair import Pair
+
+
+def test_nothing_is_read_behind_a_reset_that_ends_the_session():
+    pair = Pair().connect()
+    events = pair.raw(pair.a, Reset(ResetCode.CLOSED, "bye"), Ping(1))
+    assert [type(event) for event in events] == [Broken, Ended]
+    (event, _) = events
+    assert isinstance(event, Broken)
+    assert (event.code, event.farewell) == (ResetCode.CLOSED, ())
+
+
+def test_nothing_is_read_behind_a_reset_that_leaves_the_session_alone():
+    pair = Pair().connect()
+    (event,) = pair.raw(pair.a, Reset(ResetCode.STALE), Ping(1))
+    assert isinstance(event, Broken)
+    assert pair.messages(pair.a) == []
+
+
+def test_a_reset_that_quotes_what_the_other_side_sent_still_fits():
+    text = "long " * 100_000
+    pair = Pair().connect()
+    (broken, _) = pair.a.reset(ResetCode.PROTOCOL, text, pair.now)
+    assert isinstance(broken, Broken)
+    (reset,) = wire.decode(broken.farewell).messages
+    assert reset == Reset(ResetCode.PROTOCOL, text[:MAX_RESET_TEXT])
+
+
+def test_a_hello_of_very_many_versions_is_refused_in_few_words():
+    hello = Hello((120,) * 16_000, 1, 1, (), (), 1, 1, 1)
+    pair = Pair()
+    try:
+        pair.welcome(hello)
+    except Exception as error:
+        assert len(str(error)) < 200
+    else:
+        raise AssertionError("it is accepted")
+
+
+def stalled(pair, seconds):
+    """Heartbeats flow for so long, and nothing is acknowledged."""
+    events = []
+    end = pair.now + seconds
+    while (first := pair.a.next_timer()) <= end:
+        pair.now = max(pair.now, first)
+        events += pair.fire(pair.a)
+        pair.take(pair.a)
+        if any(isinstance(event, Broken) for event in events):
+            return events
+        pair.raw(pair.a, Ping(1), ack=1)
+    pair.now = end
+    return events
+
+
+def resume_without_progress(pair):
+    pair.cut()
+    pair.resume()
+    pair.take(pair.a)
+
+
+def test_stalls_add_up_over_connections_until_the_grace_time_is_over():
+    pair = Pair(grace=30.0).connect()
+    pair.call(pair.a)
+    pair.take(pair.a)
+    pair.raw(pair.a, ack=pair.b.expected)
+    for _ in range(2):
+        (broken,) = stalled(pair, 20.0)
+        assert isinstance(broken, Broken)
+        assert broken.code is None
+        resume_without_progress(pair)
+    (broken, *others) = stalled(pair, 20.0)
+    assert isinstance(broken, Broken)
+    assert broken.code is ResetCode.SLOW
+    assert isinstance(others[-1], Ended)
+
+
+def test_progress_that_a_resumption_shows_is_progress():
+    pair = Pair(grace=30.0).connect()
+    for _ in range(6):
+        pair.call(pair.a)
+        batches = pair.take(pair.a)
+        (broken,) = stalled(pair, 20.0)
+        assert isinstance(broken, Broken)
+        assert broken.code is None
+        pair.give(pair.b, batches)  # it arrives, and the link breaks before that is acknowledged
+        resume_without_progress(pair)
+    assert pair.a.state is SessionState.OPEN
+
+
+def test_the_time_of_a_handshake_is_no_stall():
+    pair = Pair(grace=30.0).connect()
+    pair.call(pair.a)
+    pair.take(pair.a)
+    pair.cut()
+    for _ in range(4):
+        pair.hello()
+        pair.now += 6.0
+        pair.a.detach(pair.now)
+    pair.resume()
+    pair.take(pair.a)
+    (broken,) = stalled(pair, 20.0)
+    assert isinstance(broken, Broken)
+    assert broken.code is None
+
+
+def test_waiting_calls_are_watched_once_however_often_a_connection_is_tried():
+    pair = Pair(patience=1000.0)
+    calls = [pair.call(pair.a) for _ in range(10)]
+    for _ in range(50):
+        pair.hello()
+        pair.now += 1.0
+        pair.a.detach(pair.now)
+    assert len(pair.a._deadlines._heap) == 10
+    pair.now += 950.0
+    assert pair.fire(pair.a) == calls
+    assert {call.failure and call.failure.outcome for call in calls} == {Outcome.NOT_SENT}
+
+
+def test_calls_that_wait_when_the_link_breaks_are_watched_too():
+    pair = Pair(Limits(window_calls=1), patience=1.0).connect()
+    sent, waiting = pair.call(pair.a), pair.call(pair.a)
+    pair.take(pair.a)
+    pair.cut()
+    pair.now += 1.0
+    assert pair.fire(pair.a) == [waiting]
+    assert sent.failure is None
+
+
+def test_a_session_of_many_calls_both_ways_keeps_nothing():
+    pair = Pair().connect()
+    for round_ in range(50):
+        calls = [pair.call(core, bytes(round_), timeout=1000.0) for core in (pair.a, pair.b) for _ in range(60)]
+        pair.pump()
+        for core in (pair.a, pair.b):
+            for call in list(core.incoming.calls.values()):
+                assert core.incoming.start(call)
+                core.incoming.reply(call, call.request.body)
+        pair.pump()
+        assert all(call.reply is not None and call.reply.body == bytes(round_) for call in calls)
+    pair.wait(1.0)
+    for core in (pair.a, pair.b):
+        assert core.unacknowledged == 0
+        assert core.in_flight == 0
+        assert len(core._deadlines._heap) <= 2048
+        assert not core._resend._batches
+    assert len(pair.seen(pair.a, OutgoingCall)) == len(pair.seen(pair.a, IncomingCall)) == 3000
