@@ -299,12 +299,10 @@ class IncomingCalls:
         self._assembly.clear()
 
     def _end(self, call: IncomingCall) -> None:
+        """End a call of which fragments are missing."""
         call.state = INCOMING[call.state][_END]
-        request = call.request
-        self.calls.pop(request.id, None)
-        if call.nested:
-            self.release(call)
-        if request.parent:
+        del self.calls[call.request.id]
+        if call.request.parent:
             self._drop_nested(call)
 
     def _return_window(self, call: IncomingCall) -> None:

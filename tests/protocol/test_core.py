@@ -137,6 +137,7 @@ def test_a_reset_instead_of_the_offer():
         [],
         [Ping(1), Ping(2)],
         [Welcome(1, 7, TOKEN, True, 1, 1, 1, 1, 1000, 1000)],
+        [Welcome(2, 7, TOKEN, False, 0, 1, 1, 1, 1000, 1000)],
     ],
 )
 def test_a_hello_is_answered_by_one_welcome_or_reset(answer):

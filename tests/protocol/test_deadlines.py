@@ -98,7 +98,8 @@ def test_clear_watches_nothing_any_more():
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), max_size=60), st.integers(0, 20))
 def test_exactly_the_live_ones_that_are_due_expire(entries, now):
     deadlines = Deadlines()
-    wanted, later = [], []
+    wanted: list[tuple[float, OutgoingCall]] = []
+    later: list[tuple[float, OutgoingCall]] = []
     for instant, ended in entries:
         call = outgoing()
         deadlines.add(float(instant), call)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from callosum.errors import ProtocolError
@@ -23,9 +25,7 @@ SERVICES = (Offered("S", "f", ("c",)),)
 
 
 def hello(**fields) -> Hello:
-    given = {"versions": (1,), "attempt": 1, "body_bytes": 100, "codecs": (), "compressions": ()}
-    given |= {"heartbeat_ms": 2000, "window_calls": 5, "window_bytes": 50}
-    return Hello(**(given | fields))
+    return dataclasses.replace(Hello((1,), 1, 100, (), (), 2000, 5, 50), **fields)
 
 
 def test_a_hello_says_what_this_side_brings():

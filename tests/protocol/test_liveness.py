@@ -54,7 +54,7 @@ def test_what_arrived_before_the_second_look_saves_the_link():
 
 
 def test_a_process_that_stood_still_asks_before_it_judges():
-    """A stopped process or a blocked loop is no silence of the other side: each step takes its time from when it ran."""
+    """A stopped process or a blocked loop is no silence of the other side: each step counts from when it ran."""
     liveness = Liveness(1.0, now=0.0)
     assert liveness.on_timer(100.0) is Verdict.ASK
     assert liveness.on_timer(100.9) is Verdict.ALIVE

@@ -26,6 +26,7 @@ from callosum.protocol.messages import (
     Fragment,
     GoAway,
     Hello,
+    Info,
     Message,
     Offer,
     Offered,
@@ -46,7 +47,7 @@ RECORD = struct.Struct("<IHBB")
 TOKEN = bytes(range(16))
 MAX = 2**63 - 1
 SERVICES = (Offered("Echo", "ab12", ("binary", "compact")), Offered("Größe", "", ()))
-INFO = {"name": "client", "n": 7, "x": 1.5, "on": True, "no": None, "raw": b"\xff", "deep": [1, {"a": ["b"]}]}
+INFO: Info = {"name": "client", "n": 7, "x": 1.5, "on": True, "no": None, "raw": b"\xff", "deep": [1, {"a": ["b"]}]}
 
 MESSAGES: dict[str, Message] = {
     "hello": Hello((1,), 1, 64, (), (), 2000, 10, 100),
@@ -76,7 +77,13 @@ MESSAGES: dict[str, Message] = {
     "reply-metadata": Reply(MAX, b"body", {"a": b"b"}),
     "error": Error(1, Code.INTERNAL, Outcome.EXECUTED),
     "error-full": Error(
-        3, Code.RESOURCE_EXHAUSTED, Outcome.REJECTED, "full", {"n": 1, "s": "x", "f": 1.5, "b": True, "-": None}, "e1", 0
+        3,
+        Code.RESOURCE_EXHAUSTED,
+        Outcome.REJECTED,
+        "full",
+        {"n": 1, "s": "x", "f": 1.5, "b": True, "-": None},
+        "e1",
+        0,
     ),
     "error-details": Error(3, Code.CANCELLED, Outcome.UNKNOWN, "", {"raw": b"\xff"}),
     "error-id": Error(3, Code.CANCELLED, Outcome.UNKNOWN, "", {}, "e2"),
@@ -99,8 +106,9 @@ MESSAGES: dict[str, Message] = {
     "fragment-reply-short": Fragment(Reply(2, b""), Type.REPLY, 2, b"part", more=True),
 }
 ALONE = (Hello, Welcome, Fragment)
-TOGETHER = [message for message in MESSAGES.values() if not isinstance(message, ALONE)]
-BATCHES: dict[str, list[Message]] = {name: [message] for name, message in MESSAGES.items()} | {
+TOGETHER: list[Message] = [message for message in MESSAGES.values() if not isinstance(message, ALONE)]
+BATCHES: dict[str, list[Message]] = {
+    **{name: [message] for name, message in MESSAGES.items()},
     "together": TOGETHER,
     "calls": [MESSAGES["request"], MESSAGES["reply"], MESSAGES["request-full"], MESSAGES["ping"]],
     "in-frames": [Reply(1, b"x" * 70_000), MESSAGES["void"], Request(2, "m", 1, 0, b"y" * 70_000)],

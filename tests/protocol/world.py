@@ -240,8 +240,10 @@ class World:
             made: Made = call.waiter
             assert self.journal[made.uid] == 0, f"{made.uid} is requeued and was executed"
             if made.key not in (None, UNORDERED, AHEAD):
-                assert made.uid > by_key.get(str(made.key), 0), f"key {made.key} is requeued out of order"
-                by_key[str(made.key)] = made.uid
+                assert made.session is not None
+                place = made.session.order[made.uid]  # not the uid: it may have been requeued here, later than others
+                assert place > by_key.get(str(made.key), -1), f"key {made.key} is requeued out of order"
+                by_key[str(made.key)] = place
             if made.is_over:
                 continue
             totals["requeued"] += 1
@@ -504,9 +506,13 @@ class World:
     def on_incoming(self, session: Sess, call: IncomingCall) -> None:
         if call.state is IncomingState.PENDING:
             assert call not in session.handlers, "passed on twice"
-            session.handlers[call] = Handler(session, call, uid_of(call.request))
+            handler = session.handlers[call] = Handler(session, call, uid_of(call.request))
+            if self.random.random() < 0.3:
+                self.start(handler)
         elif call in session.handlers:
             self.abandon(session.handlers[call])
+        else:
+            session.core.incoming.finish(call)
 
     def abandon(self, handler: Handler) -> None:
         handler.abandoned = True
