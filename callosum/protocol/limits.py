@@ -35,9 +35,9 @@ class Limits:
     window_bytes: int = 16 * MIB
     """How many bytes of bodies the unfinished calls of the other side may have; one call may go over it."""
     resend_bytes: int = 16 * MIB
-    """Bytes of records that were sent and are not yet acknowledged; past it senders wait."""
+    """Bytes of records that were sent and are not yet acknowledged; past it senders wait. At least one frame 0."""
     resend_records: int = 65_536
-    """Records that were sent and are not yet acknowledged; past it senders wait."""
+    """Records that were sent and are not yet acknowledged; past it senders wait. At least one batch."""
     reserve_bytes: int = MIB
     """Bytes beyond ``resend_bytes`` that are kept for control records; who exhausts them ends with RESET(slow)."""
     reserve_records: int = 4_096
@@ -45,11 +45,12 @@ class Limits:
     bulk_window: int = 2 * MIB
     """Bytes of large bodies under way at a time: a small call never waits behind more. Long fat links want more."""
     unfinished_bytes: int = 128 * MIB
-    """Bytes of bodies of one peer of which fragments are still missing."""
+    """Bytes of bodies of one peer of which fragments are still missing, and bytes of the bodies of its nested calls."""
     reply_backlog_bytes: int = 16 * MIB
     """Bytes of replies that wait to leave; past it no further handler of that peer is started."""
     nested_calls: int = 8
-    """Calls that one handler may have under way at the peer that called it."""
+    """Calls that one handler may have under way at the peer that called it. The peer refuses more than it permits
+    itself: both sides want the same number."""
     ack_records: int = 64
     """An acknowledgement leaves by itself after so many records,"""
     ack_bytes: int = 256 * KIB

@@ -1,8 +1,9 @@
 """What waits to leave, and the order in which it may.
 
 Laws: control leaves first, then small records, then large bodies in turn, a fragment each. Records of one call, and
-requests of one key, leave in the order in which they were made. A request gets its id with its first record, so that
-ids arrive growing. What has no number yet can be withdrawn as if it had never been made.
+requests of one key, leave in the order in which they were made; only nested calls, and those of ``on_connect``, wait for
+no others. A request gets its id with its first record, so that ids arrive growing. What has no number yet can be
+withdrawn as if it had never been made.
 """
 
 from __future__ import annotations
@@ -151,10 +152,17 @@ class Outbox:
 
     def withdraw(self, call: OutgoingCall) -> None:
         """A queued call has ended: it is left out when its turn comes, or before, once such are most of the queue."""
-        if self._bulk and call in self._bulk:
-            self._bulk.remove(call)
-            self._early.discard(call)
-            self._release_key(call)
+        if self._bulk:
+            behind = self._behind.get(call.request.key) if call.request.key is not None else None
+            if call in self._bulk:
+                self._bulk.remove(call)
+                self._early.discard(call)
+                self._release_key(call)
+                return
+            if behind and call in behind:  # its turn may never come: the body before it may wait for the window
+                behind.remove(call)
+                self._early.discard(call)
+                return
         self._withdrawn += 1
         if self._withdrawn > 64 and self._withdrawn > len(self.requests) // 2:
             waiting = [call for call in self.requests if call.state is not OutgoingState.ENDED]

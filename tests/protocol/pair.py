@@ -43,10 +43,10 @@ def decoded(batch: Sequence[bytes | memoryview]) -> list[Any]:  # messages: test
 class Pair:
     """``a`` is the connector, ``b`` the listener."""
 
-    def __init__(self, limits: Limits | None = None, *, b_limits: Limits | None = None, **terms: float | None) -> None:
+    def __init__(self, limits: Limits | None = None, *, b_limits: Limits | None = None, **terms: Any) -> None:
         limits = limits or Limits()
         own = Terms(limits)
-        own = dataclasses.replace(own, **terms)  # type: ignore[arg-type]  # fields by name
+        own = dataclasses.replace(own, **terms)  # fields by name
         self.now = 100.0
         self.a = SessionCore(Role.CONNECTOR, own)
         self.b = SessionCore(Role.LISTENER, dataclasses.replace(own, limits=b_limits or limits))

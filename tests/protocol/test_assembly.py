@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callosum.protocol.assembly import SMALL_PART, Assembly, BodyKey, Refusal
@@ -103,6 +103,7 @@ def test_clear_gives_all_up():
     assert not assembly.unfinished
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.binary(max_size=6), st.booleans()), max_size=60))
 def test_the_size_is_the_sum_of_what_is_held_and_within_the_limits(steps):
     assembly = Assembly(8, 16)

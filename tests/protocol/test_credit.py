@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callosum.protocol.credit import ReceiveWindow, SendWindow
@@ -129,6 +129,7 @@ def test_the_smallest_windows_return_at_once(calls, size):
     assert window.owe(1, size)
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(
     st.integers(1, 20),
     st.integers(1, 200),

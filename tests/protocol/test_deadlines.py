@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall, OutgoingState
@@ -95,6 +95,7 @@ def test_clear_watches_nothing_any_more():
     assert deadlines.first() is None
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), max_size=60), st.integers(0, 20))
 def test_exactly_the_live_ones_that_are_due_expire(entries, now):
     deadlines = Deadlines()

@@ -6,7 +6,7 @@ import gc
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callosum.errors import ProtocolError
@@ -107,6 +107,7 @@ def test_after_the_end_nothing_is_kept():
     assert (buffer.size, buffer.bulk, buffer.stalled_since) == (0, 0, None)
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), max_size=60))
 def test_what_is_kept_is_what_is_not_acknowledged(steps):
     buffer = ResendBuffer()
@@ -297,6 +298,7 @@ def test_what_was_had_before_is_acknowledged_again():
     assert received.acknowledged() == 3
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.lists(st.tuples(st.integers(-6, 3), st.integers(0, 5)), max_size=60))
 def test_whatever_comes_again_is_passed_on_once_and_in_order(steps):
     received = receipt()

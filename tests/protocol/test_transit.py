@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callosum.protocol.transit import WINDOW_BATCHES, WINDOW_MS, Transit
@@ -102,6 +102,7 @@ def test_clocks_that_drift_apart_are_followed():
     assert worst <= 2 * 6 + 1  # what two windows drift
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(
     st.integers(0, MODULUS - 1),
     st.integers(0, MODULUS - 1),
@@ -118,6 +119,7 @@ def test_delay_is_what_it_took_beyond_the_shortest_whatever_the_clocks(sent_epoc
         assert delay == took - min(seen)
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.lists(st.tuples(st.integers(0, MODULUS - 1), st.integers(0, MODULUS - 1)), max_size=60))
 def test_whatever_a_peer_claims_the_delay_is_never_negative_and_bounded(stamps):
     transit = Transit()

@@ -270,6 +270,7 @@ any_message = (
 )
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.lists(any_message, max_size=12))
 def test_whatever_is_encoded_is_decoded(messages):
     assert plain(wire.decode(wire.encode(messages)).messages) == plain(messages)
@@ -384,16 +385,19 @@ def test_bytes_that_are_swapped_for_others_end_nothing():
         survive([bytes(frame)])
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.lists(st.binary(max_size=100), max_size=4))
 def test_random_frames_end_nothing(frames):
     survive(frames)
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.binary(max_size=100), st.integers(0, 3), st.booleans())
 def test_random_records_end_nothing(rest, count, own_frame):
     survive([batch(rest, count=count), *([b"body"] if own_frame else [])])
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(st.binary(max_size=60), bodies, st.integers(0, 3))
 def test_random_headers_end_nothing(header, body, flags):
     if flags & 1:
@@ -416,7 +420,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None, derandomize=True, database=None)
 @given(
     st.sampled_from([*Type, 0, 6, 7, 16, 64, 2**40]),
     st.integers(-1, 3) | st.sampled_from([MAX, MAX + 1]),
@@ -433,7 +437,7 @@ def test_headers_of_well_made_msgpack_end_nothing(kind, ident, fields, body, fla
         survive([batch(record(header, raw, flags))])
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(st.sampled_from([m for m in MESSAGES.values() if not isinstance(m, Fragment)]), st.data())
 def test_valid_headers_with_one_field_exchanged_end_nothing(message, data):
     header, body = wire.header_and_body(message)
