@@ -1,8 +1,8 @@
 """What waits to leave, and the order in which it may.
 
 Laws: control leaves first, then small records, then large bodies in turn, a fragment each. Records of one call, and
-requests of one key, leave in the order in which they were made; only nested calls, and those of ``on_connect``, wait for
-no others. A request gets its id with its first record, so that ids arrive growing. What has no number yet can be
+requests of one key, leave in the order in which they were made; only nested calls, and those of ``on_connect``, wait
+for no others. A request gets its id with its first record, so that ids arrive growing. What has no number yet can be
 withdrawn as if it had never been made.
 """
 
