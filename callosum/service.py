@@ -13,9 +13,11 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from callosum.errors import ConfigurationError
-from callosum.protocol.messages import IDEMPOTENT, ONEWAY
 
 S = TypeVar("S")
+_ONEWAY = 1
+_IDEMPOTENT = 2
+# the numbers of the wire's REQUEST; an IDL layer imports this module, and must not import the protocol with it
 Body = bytes | memoryview
 """Encoded arguments, an encoded result or a declared exception: opaque to the engine."""
 
@@ -88,8 +90,8 @@ class Method:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "wire_name", f"{self.service}/{self.name}")
-        flags = ONEWAY if self.cardinality is Cardinality.ONEWAY else 0
-        object.__setattr__(self, "flags", flags | IDEMPOTENT if self.idempotent else flags)
+        flags = _ONEWAY if self.cardinality is Cardinality.ONEWAY else 0
+        object.__setattr__(self, "flags", flags | _IDEMPOTENT if self.idempotent else flags)
 
     @property
     def preferred(self) -> MethodCodec:

@@ -7,6 +7,7 @@ import pytest
 
 import callosum.service
 from callosum.errors import ConfigurationError
+from callosum.protocol import messages
 from callosum.service import Cardinality, Method, MethodCodec, Parameter, Service, service_of
 
 
@@ -120,3 +121,11 @@ def test_layers_are_found_by_their_entry_point(monkeypatch: pytest.MonkeyPatch) 
 
     with pytest.raises(ConfigurationError, match=r"\(thrift\)"):
         service_of(Stranger)
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+@pytest.mark.parametrize("cardinality", list(Cardinality))
+def test_the_flags_of_a_method_are_those_of_the_wire(cardinality, idempotent):
+    method = Method("Echo", "say", (), {}, cardinality, idempotent=idempotent)
+    oneway = messages.ONEWAY if cardinality is Cardinality.ONEWAY else 0
+    assert method.flags == oneway | (messages.IDEMPOTENT if idempotent else 0)
