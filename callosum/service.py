@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from callosum.errors import ConfigurationError
 
 S = TypeVar("S")
+# The flags of the wire's REQUEST, written here too: an IDL layer imports this module, and no protocol with it.
 _ONEWAY = 1
 _IDEMPOTENT = 2
-# the numbers of the wire's REQUEST; an IDL layer imports this module, and must not import the protocol with it
 Body = bytes | memoryview
 """Encoded arguments, an encoded result or a declared exception: opaque to the engine."""
 

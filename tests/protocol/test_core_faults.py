@@ -5,9 +5,11 @@ from __future__ import annotations
 from callosum.errors import Outcome
 from callosum.protocol import wire
 from callosum.protocol.calls import IncomingCall, OutgoingCall, SessionState
+from callosum.protocol.core import Role, SessionCore
 from callosum.protocol.events import Broken, Ended
 from callosum.protocol.limits import Limits
 from callosum.protocol.messages import Hello, Ping, Reset, ResetCode
+from callosum.protocol.positions import ResendBudget
 from callosum.protocol.wire import MAX_RESET_TEXT
 from tests.protocol.pair import Pair
 
@@ -135,6 +137,25 @@ def test_calls_that_wait_when_the_link_breaks_are_watched_too():
     pair.now += 1.0
     assert pair.fire(pair.a) == [waiting]
     assert sent.failure is None
+
+
+def test_the_end_of_a_session_lets_go_of_what_it_kept_for_the_whole_process():
+    budget = ResendBudget(1_000_000)
+    pair = Pair()
+    pair.a = SessionCore(Role.CONNECTOR, pair.a.terms, budget.open_buffer(lambda: None))
+    pair.events[pair.a] = []
+    pair.connect()
+    for core in (pair.a, pair.b):
+        pair.call(core, bytes(1000))
+    pair.move(pair.b)
+    pair.take(pair.a)
+    assert budget.size > 1000
+    assert pair.a.in_flight == 2
+    assert pair.b.in_flight == 1
+    pair.a.end("because")
+    assert budget.size == 0
+    assert not budget._holders
+    assert pair.a.unacknowledged >= 1  # numbers stay as they were
 
 
 def test_a_session_of_many_calls_both_ways_keeps_nothing():

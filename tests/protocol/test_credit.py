@@ -74,6 +74,15 @@ def test_a_call_beyond_the_number_is_not_permitted():
     assert not window.begin_call(3, 1)
 
 
+def test_nothing_is_permitted_when_exactly_nothing_is_left():
+    window = ReceiveWindow(5, 100)
+    assert window.begin_call(1, 50)
+    assert window.begin_call(3, 50)
+    assert not window.begin_call(5, 0)
+    assert not window.spend(1, 1)
+    assert window.spend(3, 1)
+
+
 def test_who_was_not_permitted_gets_no_right_to_overdraw():
     window = ReceiveWindow(1, 100)
     window.begin_call(1, 10)

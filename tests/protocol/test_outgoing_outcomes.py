@@ -90,6 +90,29 @@ def test_a_large_call_that_was_sent_in_part_is_sent_to_its_end_after_a_cut(onewa
     assert cancel == Cancel(call.request.id, CancelReason.DEADLINE)
 
 
+def test_all_of_a_batch_that_was_never_taken_is_voided():
+    pair = Pair().connect()
+    kinds = (False, True, False, True)
+    calls = [pair.call(pair.a, b"x", timeout=1.0, oneway=oneway) for oneway in kinds]
+    refuse_last(pair)
+    pair.cut()
+    pair.now += 1.0
+    assert pair.fire(pair.a) == calls
+    assert {outcome(call) for call in calls} == {Outcome.NOT_SENT}
+    pair.resume()
+    assert [message for message in pair.messages(pair.a) if not isinstance(message, Cancel)] == [Void()] * 4
+
+
+@KINDS
+def test_the_very_first_record_is_unsent_until_it_is_taken(oneway):
+    pair = Pair().connect()
+    call = pair.call(pair.b, b"x", oneway=oneway)
+    assert pair.b.frames_to_send(pair.now) is not None
+    assert (call.first, pair.b.outgoing.handed_over) == (1, 1)
+    pair.b.end("because")
+    assert outcome(call) is Outcome.NOT_SENT
+
+
 def test_a_large_call_whose_end_has_no_number_is_surely_unsent():
     pair = Pair(Limits(bulk_window=FRAGMENT)).connect()
     call = pair.call(pair.a, bytes(3 * FRAGMENT), timeout=1.0)
