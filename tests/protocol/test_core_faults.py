@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from callosum.errors import Outcome
+import math
+from typing import Any
+
+from callosum.errors import Code, Outcome
 from callosum.protocol import wire
 from callosum.protocol.calls import IncomingCall, OutgoingCall, SessionState
 from callosum.protocol.core import Role, SessionCore
-from callosum.protocol.events import Broken, Ended
-from callosum.protocol.limits import Limits
+from callosum.protocol.events import Broken, Ended, Refused
+from callosum.protocol.incoming import make_error
+from callosum.protocol.limits import MIB, Limits
 from callosum.protocol.messages import Hello, Ping, Reset, ResetCode
 from callosum.protocol.positions import ResendBudget
 from callosum.protocol.wire import MAX_RESET_TEXT
@@ -156,6 +160,68 @@ def test_the_end_of_a_session_lets_go_of_what_it_kept_for_the_whole_process():
     assert budget.size == 0
     assert not budget._holders
     assert pair.a.unacknowledged >= 1  # numbers stay as they were
+
+
+def test_large_bodies_keep_the_bound_of_what_is_unacknowledged():
+    pair = Pair(Limits(resend_bytes=3 * MIB // 2, bulk_window=10 * MIB)).connect()
+    pair.call(pair.a, bytes(5 * MIB))
+    assert len(pair.take(pair.a)) == 1
+    assert pair.a._resend.size <= 3 * MIB // 2
+
+
+def test_the_answer_to_a_hello_tells_the_connector_how_long_the_way_is():
+    pair = Pair().connect()
+    pair.call(pair.b, b"late", timeout=1.0)
+    batches = pair.take(pair.b)
+    pair.now += 2.0
+    (event,) = pair.give(pair.a, batches)  # the first batch that comes after the WELCOME
+    assert isinstance(event, Refused)
+    assert event.code is Code.DEADLINE_EXCEEDED
+
+
+def test_the_smaller_body_is_what_both_sides_may_send():
+    pair = Pair(Limits(body_bytes=300), b_limits=Limits(body_bytes=200)).connect()
+    assert (pair.a.body_bytes, pair.b.body_bytes) == (200, 200)
+    pair = Pair(Limits(body_bytes=100), b_limits=Limits(body_bytes=200)).connect()
+    assert (pair.a.body_bytes, pair.b.body_bytes) == (100, 100)
+
+
+def test_what_is_sent_and_not_acknowledged_is_not_settled():
+    pair = Pair().connect()
+    pair.wait(0.1)
+    assert pair.a.is_settled()
+    pair.call(pair.a)
+    assert not pair.a.is_settled(), "it has not left"
+    (batch,) = pair.take(pair.a)
+    assert not pair.a.is_settled(), "it is not acknowledged"
+    pair.give(pair.b, [batch])
+    pair.wait(0.1)
+    assert pair.a.is_settled()
+    pair.call(pair.a)
+    pair.take(pair.a)
+    pair.cut()
+    assert pair.a.is_settled(), "a connector does not dial in order to say goodbye"
+
+
+def test_a_session_that_has_ended_waits_for_nothing():
+    pair = Pair().connect()
+    for core in (pair.a, pair.b):
+        pair.call(core, timeout=100.0)
+    pair.pump()
+    for core in (pair.a, pair.b):
+        core.end("because")
+        assert core.next_timer() == math.inf
+        assert not core._deadlines._heap
+        assert core.frames_to_send(pair.now) is None
+        assert core.on_timer(pair.now + 1000.0) == []
+
+
+def test_details_that_the_other_side_would_not_read_are_left_out():
+    details: dict[str, Any] = {"list": [1, 2]}
+    error = make_error(1, Code.INTERNAL, Outcome.EXECUTED, "failed", details, "id")
+    assert error.details == {}
+    assert "without its details" in error.text
+    assert wire.decode(wire.encode([error])).messages == [error]
 
 
 def test_a_session_of_many_calls_both_ways_keeps_nothing():

@@ -109,6 +109,7 @@ def test_on_connect_may_call_with_a_body_of_any_size(size):
         pair.a.open_call_ahead(call)
     assert sent(pair, pair.a) == [b"x"] * 3
     assert all(call.last for call in calls)
+    assert not pair.a.outbox._early
     pair.a.gate = Gate.OPEN
     assert sent(pair, pair.a) == [b"l"]
 
@@ -124,6 +125,23 @@ def test_a_large_body_of_on_connect_waits_while_the_link_is_not_trusted():
     pair.a.open_call_ahead(OutgoingCall(Request(0, "S/m", None, 0, LARGE)))
     pair.fire(pair.a)
     assert sent(pair, pair.a) == []
+    pair.raw(pair.a)
+    assert len(sent(pair, pair.a)) == 1
+
+
+def test_a_large_body_of_on_connect_that_waits_for_the_window_waits_for_trust_too():
+    pair = Pair(Limits(window_calls=1), heartbeat=1.0).connect()
+    pair.call(pair.a, b"0")
+    pair.take(pair.a)
+    pair.a.gate = Gate.AHEAD
+    pair.a.open_call_ahead(OutgoingCall(Request(0, "S/m", None, 0, LARGE)))
+    assert pair.take(pair.a) == []
+    for _ in range(2):
+        pair.now += 1.0
+        pair.fire(pair.a)
+    assert sent(pair, pair.a) == []
+    pair.a.outbox.window.take_back(1, 0)
+    assert sent(pair, pair.a) == [], "a PONG is overdue"
     pair.raw(pair.a)
     assert len(sent(pair, pair.a)) == 1
 
@@ -205,6 +223,12 @@ def test_no_more_than_the_bulk_window_is_under_way():
     pair.pump()
     pair.wait(1.0)
     assert len(pair.b.incoming.calls) == 4
+
+
+def test_the_last_piece_of_a_body_takes_only_its_own_room():
+    pair = Pair(Limits(bulk_window=5 * FRAGMENT // 2)).connect()
+    pair.call(pair.a, bytes(5 * FRAGMENT // 2))
+    assert len(pair.take(pair.a)) == 3
 
 
 def test_one_fragment_leaves_however_small_the_bulk_window_is():

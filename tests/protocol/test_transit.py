@@ -119,6 +119,15 @@ def test_delay_is_what_it_took_beyond_the_shortest_whatever_the_clocks(sent_epoc
         assert delay == took - min(seen)
 
 
+def test_many_batches_do_not_shorten_a_window():
+    transit = Transit()
+    started = 10_000_000
+    assert transit.delay(started, started) == 0
+    for number in range(1, 3 * WINDOW_BATCHES):
+        sent = started + number * 1000
+        assert transit.delay(sent, sent + 5000) == 5000
+
+
 @settings(deadline=None, derandomize=True, database=None)
 @given(st.lists(st.tuples(st.integers(0, MODULUS - 1), st.integers(0, MODULUS - 1)), max_size=60))
 def test_whatever_a_peer_claims_the_delay_is_never_negative_and_bounded(stamps):
