@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from callosum.errors import ConfigurationError, ProtocolError
 from callosum.interceptors import Interceptor, Next, compose
 from callosum.protocol import wire
 from callosum.protocol.handshake import HEARTBEAT_CEILING, HEARTBEAT_FLOOR, Terms, make_hello
-from callosum.protocol.limits import Limits
+from callosum.protocol.limits import MAX_FRAME_0, MAX_RECORDS, Limits
 from callosum.protocol.messages import Info
 from callosum.protocol.positions import ResendBudget
 from callosum.session.counters import Counters
@@ -63,6 +63,7 @@ class Settings:
             raise ConfigurationError(
                 "grace=inf: nobody would ever learn that a session is gone; give a number of seconds"
             )
+        _check_limits(self.limits)
         if self.info:
             self._check_info()
 
@@ -93,6 +94,19 @@ class Settings:
     def chain(self) -> Next | None:
         """The interceptors around each outgoing call."""
         return compose(self.interceptors, perform_call) if self.interceptors else None
+
+
+def _check_limits(limits: Limits) -> None:
+    """Bounds under which no call would ever leave: it would wait for ever, and nobody would say why."""
+    least = {"resend_bytes": MAX_FRAME_0, "resend_records": MAX_RECORDS}
+    for limit in fields(limits):
+        value = getattr(limits, limit.name)
+        if limit.name in least and value < least[limit.name]:
+            raise ConfigurationError(
+                f"Limits({limit.name}={value!r}): one batch must fit; give {least[limit.name]} or more"
+            )
+        if not value > 0:
+            raise ConfigurationError(f"Limits({limit.name}={value!r}): give a number above 0")
 
 
 class ProcessGuard:

@@ -161,3 +161,34 @@ def test_an_endpoint_that_is_entered_in_a_forked_child():
     for endpoint in (server, client):
         text = in_child(lambda: attempt(endpoint.__aenter__()))
         assert text.startswith("ConfigurationError: this endpoint was opened before a fork")
+
+
+@pytest.mark.parametrize(
+    ("limits", "text"),
+    [
+        (callosum.Limits(resend_bytes=100_000), "Limits(resend_bytes=100000): one batch must fit; give 262144 or more"),
+        (callosum.Limits(resend_records=127), "Limits(resend_records=127): one batch must fit; give 128 or more"),
+        (callosum.Limits(window_calls=0), "Limits(window_calls=0): give a number above 0"),
+        (callosum.Limits(ack_delay=-1.0), "Limits(ack_delay=-1.0): give a number above 0"),
+    ],
+)
+def test_limits_under_which_no_call_would_leave(limits, text):
+    for make in (
+        lambda: callosum.listen(new_address(), {}, limits=limits),
+        lambda: callosum.connect(new_address(), limits=limits),
+    ):
+        with pytest.raises(callosum.ConfigurationError) as caught:
+            make()
+        assert str(caught.value) == text
+
+
+def test_the_smallest_limits_that_let_a_call_leave():
+    async def main():
+        address, limits = new_address(), callosum.Limits(resend_bytes=256 * 1024, resend_records=128)
+        async with (
+            callosum.listen(address, {Echo: Handler()}, limits=limits),
+            callosum.connect(address, limits=limits) as peer,
+        ):
+            assert await peer.stub(Echo).say("x") == "x"
+
+    run(main())
