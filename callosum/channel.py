@@ -8,7 +8,7 @@ IDL and no network. The session implements the first and feeds the second; a for
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +28,7 @@ class Channel(ABC):
         """The encoding for a method that both sides know: its name as the request carries it, and its callables."""
 
     @abstractmethod
-    async def call(
+    def call(
         self,
         method: Method,
         codec: str,
@@ -37,10 +37,12 @@ class Channel(ABC):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
-    ) -> Body:
+    ) -> Awaitable[Body]:
         """One request and its reply: the bytes of a result or of a declared exception.
 
         Of a oneway nothing comes back: it returns b"" when the request was handed to a connection.
+
+        The call is made at once; what is returned is awaited by one task, once.
 
         Cancellation: safe. The handler is cancelled; what was not sent never leaves.
 

@@ -150,7 +150,8 @@ class _Line:
             case Draining():
                 if not self.retired.is_set():
                     self.retired.set()
-                    self._endpoint.succeed(self, session.core.outgoing.take_unsent(event.goaway.last_id))
+                    self._endpoint.succeed(self)
+                self._endpoint.adopt(event.unsent, session)
             case Broken():
                 self._endpoint.broken(event)
             case Ended():
@@ -198,7 +199,7 @@ class _Line:
         self._gives_up = Resumption(session.core.session, session.core.token) if session.core.token else None
         self.session = self._endpoint.new_session(self.on_life)
         self._endpoint.session = self.session
-        self.session.adopt(event.unsent, session)
+        self.session.adopt(event.unsent)
         passed_on, self._passed_on = self._passed_on, None
         if passed_on is not None:
             self.session.welcomed(*passed_on)
@@ -357,17 +358,16 @@ class ConnectEndpoint:
             if not self._first.done():
                 self._first.set_exception(error)
 
-    def succeed(self, line: _Line, unsent: Sequence[OutgoingCall]) -> None:
+    def succeed(self, line: _Line) -> None:
         """The session of a line drains: a fresh one beside it has the later calls."""
         if not self.is_closing and line is self._lines[-1]:
             self._lines = [other for other in self._lines if other.session.core.state is not SessionState.ENDED]
             self._start_line()
-        self.adopt(unsent, line.session)
 
     def adopt(self, unsent: Sequence[OutgoingCall], origin: Session) -> None:
         """Calls that surely did not run go on the newest session, or end where the endpoint closes."""
         if self.session is not origin and not self.is_closing:
-            self.session.adopt(unsent, origin)
+            self.session.adopt(unsent)
             return
         for call in unsent:
             origin.fail(call, ConnectionLost("the endpoint was closed", outcome=Outcome.NOT_SENT))

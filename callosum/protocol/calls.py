@@ -150,6 +150,11 @@ INCOMING: Final[Mapping[IncomingState, Mapping[IncomingEvent, IncomingState]]] =
 }
 
 
+# module constants: an attribute of an enum costs more, and these are looked at for each call
+_PENDING: Final = IncomingState.PENDING
+_RUNNING: Final = INCOMING[_PENDING][IncomingEvent.START]
+
+
 class OutgoingCall:
     """A call that this side makes."""
 
@@ -191,3 +196,10 @@ class IncomingCall:
         """Bytes of the body that have arrived."""
         self.nested = 0
         self.waiting: deque[OutgoingCall] | None = None
+
+    def start(self) -> bool:
+        """The handler is about to run; False where it must not."""
+        if self.state is not _PENDING:
+            return False
+        self.state = _RUNNING
+        return True

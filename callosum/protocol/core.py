@@ -78,18 +78,6 @@ class Role(enum.Enum):
     LISTENER = 2
 
 
-class _Offered:
-    """A batch that the connection has not taken yet."""
-
-    __slots__ = ("end", "frames", "oneways")
-
-    def __init__(self, frames: list[Frame], end: int = 0, oneways: list[OutgoingCall] | None = None) -> None:
-        self.frames = frames
-        self.end = end
-        """The number after its last record; 0 where it has none that is new."""
-        self.oneways = oneways or []
-
-
 class SessionCore:
     """One end of a session."""
 
@@ -125,8 +113,10 @@ class SessionCore:
         self._transit = Transit()
         self._liveness: Liveness | None = None
         self._agreement: Agreement | None = None
-        self._offered: _Offered | None = None
-        self._greeting: list[Frame] | None = None
+        self._offered: Departure | None = None
+        """The batch that the connection has not taken yet."""
+        self._greeting: Departure | None = None
+        """The HELLO or WELCOME that has not left yet."""
         self._resending: deque[SentBatch] = deque()
         self._detached_at = 0.0
         self._attached_at = 0.0
@@ -148,7 +138,7 @@ class SessionCore:
             resumption = Resumption(self.session, self.token, self._receipt.expected)
         self.hello = make_hello(self.terms, self.attempt, resumption)
         self._attach(now, self.terms.heartbeat if self._agreement is None else self._agreement.heartbeat)
-        self._greeting = wire.encode([self.hello], sent_ms=_clock_ms(now))
+        self._greeting = _greeting(self.hello, now)
 
     def accept(self, hello: Hello, welcome: Welcome, now: float) -> None:
         """The listener admits a connection with this answer, as a fresh session or to resume this one.
@@ -169,7 +159,7 @@ class SessionCore:
         self.hello = hello
         self.attempt = hello.attempt
         self._attach(now, self._agreed.heartbeat)
-        self._greeting = wire.encode([welcome], sent_ms=_clock_ms(now))
+        self._greeting = _greeting(welcome, now)
 
     def welcomed(self, hello: Hello, welcome: Welcome, now: float, events: list[Event]) -> None:
         """The connector's fresh session begins with this answer, which another session's HELLO was given."""
@@ -261,10 +251,9 @@ class SessionCore:
                     gone[message.id] = taken + len(message.body)
                 batch.messages[index] = Void()
 
-    def _resend_next(self, now: float) -> _Offered:
+    def _resend_next(self, now: float) -> Departure:
         batch = self._resending.popleft()
-        writer = wire.BatchWriter()
-        oneways: list[OutgoingCall] = []
+        departure = Departure()
         for message in batch.messages:
             request = message.message if isinstance(message, Fragment) else message
             if isinstance(request, Request):
@@ -272,56 +261,62 @@ class SessionCore:
             if isinstance(message, Request) or (isinstance(message, Fragment) and not message.more):
                 call = self.outbox.outgoing.get(message.id)
                 if call is not None and call.request.flags & ONEWAY:
-                    oneways.append(call)  # it has a number, and the connection broke before it was handed over
+                    departure.oneways.append(call)  # it has a number, and the link broke before it was handed over
             header, body = wire.header_and_body(message)
-            writer.add(header, body, wire.fragment_flags(message))
-        frames = writer.finish(batch.first, self._receipt.acknowledged(), _clock_ms(now))
-        return _Offered(frames, batch.end, oneways)
+            departure.add(header, body, wire.fragment_flags(message))
+        departure.finish(batch.first, self._receipt.acknowledged(), _clock_ms(now))
+        departure.end = batch.end
+        return departure
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
     def frames_to_send(self, now: float) -> list[Frame] | None:
         """The next batch to hand to the connection, or None. Until `handed_over` it is the same one."""
-        if self._offered is None:
-            self._offered = self._next_batch(now)
-        return None if self._offered is None else self._offered.frames
+        offered = self._offered
+        if offered is None:
+            if self._greeting is not None:
+                offered = self._greeting
+            elif self.state is not _OPEN:
+                return None
+            elif self._resending:
+                offered = self._resend_next(now)
+            else:
+                offered = self._compose(now)
+                if offered is None:
+                    return None
+            self._offered = offered
+        return offered.frames
 
-    def _next_batch(self, now: float) -> _Offered | None:
-        if self._greeting is not None:
-            return _Offered(self._greeting)
-        if self.state is not SessionState.OPEN:
+    def _compose(self, now: float) -> Departure | None:
+        """A batch of what waits to leave or, where nothing does and it is time, of an acknowledgement alone."""
+        resend, liveness = self._resend, self._liveness
+        gate = Gate.SHUT if liveness is not None and liveness.suspect else self.gate
+        departure = self.outbox.compose(gate, now)
+        if departure is not None:
+            first = resend.append(departure.messages, departure.size, departure.bulk, now)
+            departure.end = resend.next
+            if resend.stalled_since is now:
+                self._deadlines.wake_by(now + self.terms.limits.stall_timeout)
+        elif self._receipt.due <= now:
+            departure, first = Departure(), resend.next
+        else:
             return None
-        if self._resending:
-            return self._resend_next(now)
-        if not self.outbox.is_empty:
-            departure = self.outbox.compose(self._gate(), now)
-            if departure is not None:
-                return self._depart(departure, now)
-        if self._receipt.due <= now:
-            return _Offered(wire.encode([], self._resend.next, self._receipt.acknowledged(), _clock_ms(now)))
-        return None
-
-    def _gate(self) -> Gate:
-        return Gate.SHUT if self._liveness is not None and self._liveness.suspect else self.gate
-
-    def _depart(self, departure: Departure, now: float) -> _Offered:
-        first = self._resend.append(departure.messages, departure.size, departure.bulk, now)
-        if self._resend.stalled_since is now:
-            self._deadlines.wake_by(now + self.terms.limits.stall_timeout)
-        frames = departure.writer.finish(first, self._receipt.acknowledged(), _clock_ms(now))
-        return _Offered(frames, self._resend.next, departure.oneways)
+        departure.finish(first, self._receipt.acknowledged(), _clock_ms(now))
+        return departure
 
     def handed_over(self) -> list[Event]:
         """The connection has taken the batch that `frames_to_send` gave. Returns the oneways that end with it."""
-        events: list[Event] = []
-        offered, self._offered = self._offered, None
+        offered = self._offered
         assert offered is not None, "a batch was offered"
-        if self._greeting is offered.frames:
+        self._offered = None
+        if offered is self._greeting:
             self._greeting = None
-        if offered.end > self.outgoing.handed_over:
-            self.outgoing.handed_over = offered.end
+        outgoing = self.outgoing
+        if offered.end > outgoing.handed_over:
+            outgoing.handed_over = offered.end
+        events: list[Event] = []
         if offered.oneways:
-            self.outgoing.end_oneways(offered.oneways, events)
+            outgoing.end_oneways(offered.oneways, events)
         return events
 
     # --- calls --------------------------------------------------------------------------------------------------------
@@ -517,22 +512,24 @@ class SessionCore:
     def receive(self, frames: Sequence[Frame], now: float) -> list[Event]:
         """One batch has arrived. Never raises; what is wrong with it ends in a `Broken` and, mostly, an `Ended`."""
         events: list[Event] = []
-        if self._liveness is None:
+        liveness = self._liveness
+        if liveness is None:
             return events
         try:
             batch = wire.decode(frames)
-            if self._liveness.suspect:  # the next PING is due before the death that was waited for
-                self._deadlines.wake_by(now + self._liveness.heartbeat)
-            self._liveness.heard(now)
-            if self.state in (SessionState.GREETING, SessionState.RESUMING):
-                self._receive_answer(batch, now, events)
-            else:
+            if liveness.suspect:  # the next PING is due before the death that was waited for
+                self._deadlines.wake_by(now + liveness.heartbeat)
+            liveness.heard(now)
+            if self.state is _OPEN or self.state is SessionState.OPENING:
                 self._receive_batch(batch, now, events)
+            else:
+                self._receive_answer(batch, now, events)
         except ProtocolError as error:
             events += self.reset(ResetCode.PROTOCOL, str(error), now)
         except Gap as gap:
             events.append(Broken(str(gap)))
-        self._check_backlog(now, events)
+        if self.outbox.is_overdrawn:
+            self._check_backlog(now, events)
         return events
 
     def _check_backlog(self, now: float, events: list[Event]) -> None:
@@ -581,15 +578,17 @@ class SessionCore:
         events.append(Opened(welcome.services))
 
     def _receive_batch(self, batch: wire.Batch, now: float, events: list[Event]) -> None:
-        if self._resend.acknowledge(batch.ack, now):
+        resend = self._resend
+        if batch.ack > resend.acknowledged and resend.acknowledge(batch.ack, now):
             self._stalled_before = 0.0
         old = self._receipt.accept(batch.seq, batch.numbered, batch.size, now)
         delay_ms = self._transit.delay(batch.sent_ms, _clock_ms(now))
         incoming, outgoing = self.incoming, self.outgoing
         for message in batch.messages:
-            if old and type(message) not in UNNUMBERED:
+            kind = type(message)
+            if old and kind not in UNNUMBERED:
                 old -= 1
-            elif self.state is not _OPEN and not isinstance(message, Reset):
+            elif self.state is not _OPEN and kind is not Reset:
                 self._receive_opening(message, events)
             elif isinstance(message, Reply):
                 outgoing.on_reply(message, events)
@@ -629,7 +628,9 @@ class SessionCore:
                 self.lag_ms = message.lag_ms
             case GoAway():
                 self.goaway = message
-                events.append(Draining(message))
+                # here and now: the batch may go on with the refusals of these calls
+                unsent = self.outgoing.take_unsent(message.last_id) if self.role is Role.CONNECTOR else ()
+                events.append(Draining(message, unsent))
             case Extension():
                 self.skipped += 1
             case Void():
@@ -644,6 +645,14 @@ class SessionCore:
         events.append(Broken(text, reset.code))
         if reset.code in SESSION_ENDING:
             events += self.end(text)
+
+
+def _greeting(message: Hello | Welcome, now: float) -> Departure:
+    departure = Departure()
+    header, body = wire.header_and_body(message)
+    departure.add(header, body)
+    departure.finish(0, 0, _clock_ms(now))
+    return departure
 
 
 def _clock_ms(now: float) -> int:

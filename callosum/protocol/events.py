@@ -48,9 +48,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """The other side drains: calls above ``last_id`` do not run there."""
+    """The other side drains: calls above ``last_id`` do not run there. ``unsent`` are those of a connector."""
 
     goaway: GoAway
+    unsent: tuple[OutgoingCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

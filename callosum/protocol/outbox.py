@@ -35,6 +35,11 @@ from callosum.protocol.positions import ResendBuffer
 
 MAX_TIMEOUT: Final = 1e9
 """Seconds: who gives more (infinity, for example) means no end, which this is."""
+# module constants: an attribute of another module, or of an enum, costs more, and these are looked at for each record
+RECORD_SIZE: Final = wire.RECORD_SIZE
+pack_record: Final = wire.pack_record
+request_header: Final = wire.request_header
+reply_header: Final = wire.reply_header
 _QUEUED: Final = OutgoingState.QUEUED
 _NUMBERED: Final = OUTGOING[_QUEUED][OutgoingEvent.NUMBER]
 
@@ -49,19 +54,31 @@ class Gate(enum.Enum):
     OPEN = enum.auto()
 
 
-class Departure:
-    """A batch on its way out."""
+_SHUT: Final = Gate.SHUT
+_GATE_OPEN: Final = Gate.OPEN
 
-    __slots__ = ("bulk", "messages", "oneways", "size", "writer")
+
+class Departure(wire.BatchWriter):
+    """A batch on its way out, until the connection has taken it."""
+
+    __slots__ = ("bulk", "end", "messages", "oneways", "size")
 
     def __init__(self) -> None:
-        self.writer = wire.BatchWriter()
+        # `BatchWriter`'s own, written out: one is made for each call where one is made after the other
+        self.parts = [b""]
+        self.frames = [b""]
+        self.records = 0
+        self.length = wire.HEAD_SIZE
         self.messages: list[Message] = []
         """The numbered ones."""
         self.size = 0
+        """Bytes of their records."""
         self.bulk = 0
+        """Of these, the bytes of large bodies."""
         self.oneways: list[OutgoingCall] = []
         """Calls that end when this batch is handed over."""
+        self.end = 0
+        """The number after its last record; 0 where it has none that is new."""
 
 
 class BulkReply:
@@ -80,6 +97,9 @@ class Outbox:
     def __init__(self, first_id: int, limits: Limits, resend: ResendBuffer) -> None:
         self._limits = limits
         self._resend = resend
+        # a batch of any size fits below these
+        self._records_bound = limits.resend_records - MAX_RECORDS
+        self._size_bound = limits.resend_bytes - MAX_FRAME_0
         self._next_id = first_id
         self.window = SendWindow(0, 0)
         """What the other side permits; set when the session opens."""
@@ -117,15 +137,18 @@ class Outbox:
         """The record that leaves before all others: the OFFER."""
         self._control.appendleft(message)
 
-    def add_reply(self, reply: Reply | Error) -> None:
+    def add_reply(self, reply: Reply) -> None:
         """The outcome of a call of the other side."""
-        if type(reply) is Reply:
-            size = len(reply.body)
-            self.reply_bytes += size
-            if size > INLINE_BODY:
-                self._bulk.append(BulkReply(reply))
-                return
-        self._replies.append(reply)
+        size = len(reply.body)
+        self.reply_bytes += size
+        if size > INLINE_BODY:
+            self._bulk.append(BulkReply(reply))
+        else:
+            self._replies.append(reply)
+
+    def add_error(self, error: Error) -> None:
+        """The outcome of a call of the other side."""
+        self._replies.append(error)
 
     def add_request(self, call: OutgoingCall) -> None:
         """A call of this side."""
@@ -211,42 +234,48 @@ class Outbox:
     def is_overdrawn(self) -> bool:
         """Whether even the reserve for control records and refusals is used up."""
         limits, resend = self._limits, self._resend
+        records, size = resend.next - resend.acknowledged, resend.size
+        if not self._control and not self._replies and records <= self._records_bound and size <= self._size_bound:
+            return False  # nearly always
         return (
             len(self._control) > limits.reserve_records
             or len(self._replies) > limits.window_calls + 2 * limits.reserve_records
-            or resend.records >= limits.resend_records + limits.reserve_records
-            or resend.size >= limits.resend_bytes + limits.reserve_bytes
+            or records >= limits.resend_records + limits.reserve_records
+            or size >= limits.resend_bytes + limits.reserve_bytes
         )
 
     def compose(self, gate: Gate, now: float) -> Departure | None:
         """The next batch, or None where nothing may leave."""
+        if self.is_empty:
+            return None
         departure = Departure()
         if self._control:
             self._take_control(departure)
-        limits, resend = self._limits, self._resend
-        if resend.records + MAX_RECORDS <= limits.resend_records and resend.size + MAX_FRAME_0 <= limits.resend_bytes:
+        resend = self._resend
+        if resend.next - resend.acknowledged <= self._records_bound and resend.size <= self._size_bound:
             if self._replies:
                 self._take_replies(departure)
-            if self._nested and gate is not Gate.SHUT:
-                self._take_requests(departure, self._nested, now)
-            if self._ahead and gate is not Gate.SHUT:
-                self._take_requests(departure, self._ahead, now)
-            if self.requests and gate is Gate.OPEN:
-                self._take_requests(departure, self.requests, now)
-            if self._bulk and not departure.writer.records:
+            if gate is not _SHUT:
+                if self._nested:
+                    self._take_requests(departure, self._nested, now)
+                if self._ahead:
+                    self._take_requests(departure, self._ahead, now)
+                if self.requests and gate is _GATE_OPEN:
+                    self._take_requests(departure, self.requests, now)
+            if self._bulk and not departure.records:
                 self._take_fragment(departure, gate, now)
-        return departure if departure.writer.records else None
+        return departure if departure.records else None
 
     def _take_control(self, departure: Departure) -> None:
-        writer, queue = departure.writer, self._control
+        queue = self._control
         while queue:
             message = queue[0]
             header, body = wire.header_and_body(message)
             if len(body) > INLINE_BODY:  # the OFFER of very many services
-                writer.add(header, body)
+                departure.add(header, body)
                 size = wire.RECORD_SIZE + len(header) + len(body)
             else:
-                size = writer.put(header, body)
+                size = departure.put(header, body)
             if not size:
                 return
             queue.popleft()
@@ -255,55 +284,63 @@ class Outbox:
                 departure.size += size
 
     def _take_replies(self, departure: Departure) -> None:
-        writer, queue, messages = departure.writer, self._replies, departure.messages
-        while queue:
+        """The replies that fit. Written out flat, as `_take_requests` is."""
+        queue, append_message, add_parts = self._replies, departure.messages.append, departure.parts.extend
+        records, length = departure.records, departure.length
+        before, bodies = length, 0
+        while queue and records < MAX_RECORDS:
             reply = queue[0]
             if type(reply) is Reply:
-                header, body = wire.reply_header(reply), reply.body
+                header, body = reply_header(reply), reply.body
             else:
                 header, body = wire.header_and_body(reply)
-            size = writer.put(header, body)
-            if not size:
-                return
+            header_size, body_size = len(header), len(body)
+            size = header_size + body_size
+            if length + RECORD_SIZE + size > MAX_FRAME_0:
+                break
+            add_parts((pack_record(size, header_size, 0), header, body))
+            records += 1
+            length += RECORD_SIZE + size
+            bodies += body_size
             queue.popleft()
-            messages.append(reply)
-            departure.size += size
-            self.reply_bytes -= len(body)
+            append_message(reply)
+        departure.records, departure.length = records, length
+        departure.size += length - before
+        self.reply_bytes -= bodies
 
     def _take_requests(self, departure: Departure, queue: deque[OutgoingCall], now: float) -> None:
         """The requests that fit, and may go by the call window. Written out flat: every call passes through here."""
-        writer, messages, window, behind = departure.writer, departure.messages, self.window, self._behind
-        outgoing, request_header, pack_record = self.outgoing, wire.request_header, wire.pack_record
-        append_message, add_parts, begin_call = messages.append, writer.parts.extend, window.begin_call
-        number, records, size = self._resend.next + len(messages), writer.records, writer.size
-        before = size
+        messages, window, behind, outgoing = departure.messages, self.window, self._behind, self.outgoing
+        append_message, add_parts = messages.append, departure.parts.extend
+        number, records, length = self._resend.next + len(messages), departure.records, departure.length
+        before = length
         ident = self._next_id
         while queue:
             call = queue[0]
             request = call.request
             body = request.body
-            length = len(body)
-            if call.state is not _QUEUED or length > INLINE_BODY or (behind and request.key in behind):
+            body_size = len(body)
+            if call.state is not _QUEUED or body_size > INLINE_BODY or (behind and request.key in behind):
                 queue.popleft()
                 self._divert(call, queue)
                 continue
-            if records >= MAX_RECORDS or (not request.parent and not window.is_open):
+            if records >= MAX_RECORDS or (not request.parent and (window.calls <= 0 or window.size <= 0)):
                 break
             request.id = ident
             if request.deadline is not None:
                 set_timeout(request, now)
             header = request_header(request)
-            header_length = len(header)
-            length += header_length
-            if size + wire.RECORD_SIZE + length > MAX_FRAME_0:
+            header_size = len(header)
+            size = header_size + body_size
+            if length + RECORD_SIZE + size > MAX_FRAME_0:
                 request.id = 0
                 break
-            add_parts((pack_record(length, header_length, 0, 0), header, body))
+            add_parts((pack_record(size, header_size, 0), header, body))
             records += 1
-            size += wire.RECORD_SIZE + length
+            length += RECORD_SIZE + size
             queue.popleft()
             if not request.parent:
-                begin_call(length - header_length)
+                window.begin_call(body_size)
             call.state = _NUMBERED
             call.first = call.last = number
             if request.flags & ONEWAY:
@@ -313,8 +350,8 @@ class Outbox:
             ident += 2
             number += 1
         self._next_id = ident
-        writer.records, writer.size = records, size
-        departure.size += size - before
+        departure.records, departure.length = records, length
+        departure.size += length - before
 
     def _divert(self, call: OutgoingCall, queue: deque[OutgoingCall]) -> None:
         """A large body goes to the ring of these, and what has the same key waits until it has begun."""
@@ -433,9 +470,9 @@ class Outbox:
 
     def _add_bulk(self, departure: Departure, message: Fragment | Request | Reply) -> None:
         header, body = wire.header_and_body(message)
-        departure.writer.add(header, body, wire.fragment_flags(message))
+        departure.add(header, body, wire.fragment_flags(message))
         departure.messages.append(message)
-        departure.size += wire.RECORD_SIZE + len(header) + len(body)
+        departure.size += RECORD_SIZE + len(header) + len(body)
         departure.bulk += len(body)
 
 

@@ -68,15 +68,19 @@ class ResendBuffer:
     def append(self, messages: list[Message], size: int, bulk: int, now: float) -> int:
         """Keep the numbered records of a batch that leaves now, and return the number of the first."""
         first = self.next
-        if messages:
-            self._batches.append(SentBatch(first, messages, size, bulk))
-            self.next = first + len(messages)
-            self.size += size
-            self.bulk += bulk
-            if self.stalled_since is None:
-                self.stalled_since = now
-            if self._budget is not None:
-                self._budget.change(size)
+        if not messages:
+            return first
+        self._batches.append(SentBatch(first, messages, size, bulk))
+        self.next = first + len(messages)
+        self.size += size
+        self.bulk += bulk
+        if self.stalled_since is None:
+            self.stalled_since = now
+        budget = self._budget
+        if budget is not None:
+            budget.size += size
+            if budget.size > budget.limit:
+                budget.make_room()
         return first
 
     def acknowledge(self, ack: int, now: float) -> bool:
@@ -91,20 +95,25 @@ class ResendBuffer:
             raise ProtocolError(f"acknowledgement of {ack - 1}, but only {self.next - 1} records were sent")
         self.acknowledged = ack
         batches = self._batches
-        while batches and batches[0].end <= ack:
-            self._release(batches.popleft())
-        if batches and batches[0].first < ack:
+        while batches:
             batch = batches[0]
-            batch.messages = batch.messages[ack - batch.first :]
-            batch.first = ack
-        self.stalled_since = now if batches else None
+            first, messages = batch.first, batch.messages
+            if first + len(messages) > ack:
+                if first < ack:
+                    batch.messages = messages[ack - first :]
+                    batch.first = ack
+                self.stalled_since = now
+                return True
+            batches.popleft()
+            self._release(batch)
+        self.stalled_since = None
         return True
 
     def _release(self, batch: SentBatch) -> None:
         self.size -= batch.size
         self.bulk -= batch.bulk
         if self._budget is not None:
-            self._budget.change(-batch.size)
+            self._budget.size -= batch.size
 
     def batches_from(self, received: int) -> tuple[SentBatch, ...]:
         """The batches to send again to a receiver that expects this number."""
@@ -146,13 +155,8 @@ class ResendBudget:
         self._holders.pop(buffer, None)
         self._ending.discard(buffer)
 
-    def change(self, size: int) -> None:
-        """A buffer keeps so many bytes more, or fewer."""
-        self.size += size
-        if size > 0 and self.size > self.limit:
-            self._make_room()
-
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
+        """The bound is passed: whoever keeps most ends, unless those that are ending will do."""
         if self._holders and self.size - sum(buffer.size for buffer in self._ending) > self.limit:
             largest = max(self._holders, key=lambda buffer: buffer.size)
             self._ending.add(largest)
@@ -181,19 +185,20 @@ class Receipt:
         Raises:
             Gap: Records before it are missing.
         """
-        if seq > self.expected:
-            raise Gap(f"record {self.expected} is missing: the batch begins at {seq}")
+        expected = self.expected
+        if seq > expected:
+            raise Gap(f"record {expected} is missing: the batch begins at {seq}")
         if not numbered:
             return 0
-        old = min(self.expected - seq, numbered)
-        self.expected += numbered - old
+        old = 0 if seq == expected else min(expected - seq, numbered)
+        self.expected = expected + numbered - old
         # records that were had before are acknowledged again: their sender did not learn of it
-        self._pending_records += numbered
+        pending = self._pending_records = self._pending_records + numbered
         self._pending_size += size
-        if self._pending_records >= self._records or self._pending_size >= self._size:
+        if pending >= self._records or self._pending_size >= self._size:
             self.due = now
-        elif now + self._delay < self.due:
-            self.due = now + self._delay
+        elif (due := now + self._delay) < self.due:
+            self.due = due
         return old
 
     def acknowledged(self) -> int:

@@ -16,10 +16,11 @@ _HALF = 2**31
 class Transit:
     """The delays of one connection."""
 
-    __slots__ = ("_batches", "_current", "_previous", "_reference", "_window_began")
+    __slots__ = ("_base", "_batches", "_current", "_previous", "_reference", "_window_began")
 
     def __init__(self) -> None:
         self._reference: int | None = None
+        self._base = 0
         self._previous = 0
         self._current = 0
         self._batches = 0
@@ -27,15 +28,18 @@ class Transit:
 
     def delay(self, sent_ms: int, now_ms: int) -> int:
         """Milliseconds that a batch which arrives now was on its way beyond the base."""
-        if self._reference is None:
+        reference = self._reference
+        if reference is None:
             # offsets are kept relative to the first one, so that the modulus never cuts through them
-            self._reference = now_ms - sent_ms
+            reference = self._reference = now_ms - sent_ms
             self._window_began = now_ms
-        offset = (now_ms - sent_ms - self._reference + _HALF) % _MODULUS - _HALF
-        if self._batches >= WINDOW_BATCHES and (now_ms - self._window_began) % _MODULUS >= WINDOW_MS:
+        offset = (now_ms - sent_ms - reference + _HALF) % _MODULUS - _HALF
+        batches = self._batches = self._batches + 1
+        if batches > WINDOW_BATCHES and (now_ms - self._window_began) % _MODULUS >= WINDOW_MS:
             self._previous, self._current = self._current, offset
-            self._batches, self._window_began = 0, now_ms
+            self._batches, self._window_began = 1, now_ms
+            self._base = min(self._previous, offset)
         elif offset < self._current:
             self._current = offset
-        self._batches += 1
-        return max(0, offset - min(self._previous, self._current))
+            self._base = min(self._previous, offset)
+        return offset - self._base if offset > self._base else 0

@@ -49,22 +49,27 @@ Frame = bytes | memoryview
 
 _HEAD: Final = struct.Struct("<BBHIQQ")
 """version, flags, records, sent_ms, seq, ack"""
-_RECORD: Final = struct.Struct("<IHBB")
-"""length, header length, flags, 0"""
+_RECORD: Final = struct.Struct("<IHH")
+"""length, header length, flags"""
 HEAD_SIZE: Final = _HEAD.size
 RECORD_SIZE: Final = _RECORD.size
 _IN_FRAME: Final = 1
 _MORE: Final = 2
+_MAX_FLAGS: Final = 3
+"""The byte behind the flags is 0, so that both together are no more than the two flags."""
 _MAX_INT: Final = 2**63 - 1
 MAX_RESET_TEXT: Final = 1000
 """Characters of a RESET's text that travel: it may quote what the other side sent."""
 
 pack_record: Final = _RECORD.pack
-"""length, header length, flags, 0"""
+"""length, header length, flags"""
 _unpack_record: Final = _RECORD.unpack_from
+_pack_head: Final = _HEAD.pack
+_unpack_head: Final = _HEAD.unpack_from
 # module constants: an attribute of another module costs more, and these are looked at for each record
 _MAX_RECORDS: Final = limits.MAX_RECORDS
 _MAX_FRAME_0: Final = limits.MAX_FRAME_0
+_MAX_FRAMES: Final = limits.MAX_FRAMES
 _MAX_HEADER: Final = limits.MAX_HEADER
 _REQUEST: Final = int(Type.REQUEST)
 _REPLY: Final = int(Type.REPLY)
@@ -77,14 +82,14 @@ class Batch:
 
     __slots__ = ("ack", "messages", "numbered", "sent_ms", "seq", "size")
 
-    def __init__(self, seq: int, ack: int, sent_ms: int) -> None:
+    def __init__(self, seq: int, ack: int, sent_ms: int, messages: list[Message], numbered: int, size: int) -> None:
         self.seq = seq
         self.ack = ack
         self.sent_ms = sent_ms
-        self.messages: list[Message] = []
-        self.numbered = 0
+        self.messages = messages
+        self.numbered = numbered
         """How many of the messages have a position."""
-        self.size = 0
+        self.size = size
         """Bytes of all frames."""
 
 
@@ -94,43 +99,44 @@ class Batch:
 class BatchWriter:
     """Collects records until a bound of the format is reached."""
 
-    __slots__ = ("_frames", "parts", "records", "size")
+    __slots__ = ("frames", "length", "parts", "records")
 
     def __init__(self) -> None:
         self.parts: list[Body] = [b""]
-        self._frames: list[Frame] = [b""]
+        self.frames: list[Frame] = [b""]
         self.records = 0
-        self.size = HEAD_SIZE
+        self.length = HEAD_SIZE
+        """Bytes of frame 0."""
 
     def put(self, header: bytes, body: Body) -> int:
         """Append a record whose body lies in frame 0, and return its size; 0 where the batch is full without it."""
         header_length = len(header)
         length = header_length + len(body)
         size = RECORD_SIZE + length
-        if self.records >= _MAX_RECORDS or self.size + size > _MAX_FRAME_0:
+        if self.records >= _MAX_RECORDS or self.length + size > _MAX_FRAME_0:
             return 0
-        self.parts += (pack_record(length, header_length, 0, 0), header, body)
+        self.parts += (pack_record(length, header_length, 0), header, body)
         self.records += 1
-        self.size += size
+        self.length += size
         return size
 
     def add(self, header: bytes, body: Body = b"", flags: int = 0) -> None:
         """Append one record, which must fit."""
         length = len(header) + len(body)
         if len(body) > limits.INLINE_BODY:
-            self.parts += (_RECORD.pack(len(header), len(header), flags | _IN_FRAME, 0), header)
-            self._frames.append(body)
+            self.parts += (pack_record(len(header), len(header), flags | _IN_FRAME), header)
+            self.frames.append(body)
             length = len(header)
         else:
-            self.parts += (_RECORD.pack(length, len(header), flags, 0), header, body)
+            self.parts += (pack_record(length, len(header), flags), header, body)
         self.records += 1
-        self.size += RECORD_SIZE + length
+        self.length += RECORD_SIZE + length
 
     def finish(self, seq: int, ack: int, sent_ms: int) -> list[Frame]:
         """The frames of the batch."""
-        self.parts[0] = _HEAD.pack(VERSION, 0, self.records, sent_ms, seq, ack)
-        self._frames[0] = b"".join(self.parts)
-        return self._frames
+        self.parts[0] = _pack_head(VERSION, 0, self.records, sent_ms, seq, ack)
+        self.frames[0] = b"".join(self.parts)
+        return self.frames
 
 
 def header_and_body(message: Message) -> tuple[bytes, Body]:
@@ -265,7 +271,7 @@ _ENCODERS: Final[Mapping[type, Callable[[Any], tuple[bytes, Body]]]] = {
 # --- decoding ---------------------------------------------------------------------------------------------------------
 
 
-def decode(frames: Sequence[Frame]) -> Batch:
+def decode(frames: Sequence[Frame]) -> Batch:  # noqa: C901, PLR0912, PLR0915 - written out flat: all passes here
     """The batch in these frames.
 
     Raises:
@@ -275,28 +281,24 @@ def decode(frames: Sequence[Frame]) -> Batch:
     if not isinstance(head, bytes):
         head = bytes(head)
     size = len(head)
-    if not HEAD_SIZE <= size <= limits.MAX_FRAME_0:
-        raise ProtocolError(f"frame 0 has {size} bytes; a batch has {HEAD_SIZE} to {limits.MAX_FRAME_0}")
-    version, flags, records, sent_ms, seq, ack = _HEAD.unpack_from(head)
+    if not HEAD_SIZE <= size <= _MAX_FRAME_0:
+        raise ProtocolError(f"frame 0 has {size} bytes; a batch has {HEAD_SIZE} to {_MAX_FRAME_0}")
+    version, flags, records, sent_ms, seq, ack = _unpack_head(head)
     if version != VERSION or flags:
         raise ProtocolError(f"version {version}, flags {flags}; this side speaks version {VERSION} without flags")
-    if records > limits.MAX_RECORDS or len(frames) > limits.MAX_FRAMES:
+    if records > _MAX_RECORDS or len(frames) > _MAX_FRAMES:
         raise ProtocolError(f"a batch of {records} records in {len(frames)} frames is over the bounds")
-    batch = Batch(seq, ack, sent_ms)
-    _decode_records(batch, head, frames, records)
-    return batch
-
-
-def _decode_records(batch: Batch, head: bytes, frames: Sequence[Frame], records: int) -> None:
-    offset, size, frame, extra, unnumbered = HEAD_SIZE, len(head), 1, 0, 0
-    append = batch.messages.append
+    messages: list[Message] = []
+    append = messages.append
+    offset, frame, extra, unnumbered = HEAD_SIZE, 1, 0, 0
+    alone = False
     for _ in range(records):
         start = offset + RECORD_SIZE
         if start > size:
             raise ProtocolError("a record is cut off")
-        length, header_length, flags, zero = _unpack_record(head, offset)
+        length, header_length, flags = _unpack_record(head, offset)
         offset, body_start = start + length, start + header_length
-        if offset > size or body_start > offset or header_length > _MAX_HEADER or zero or flags > 3:
+        if offset > size or body_start > offset or header_length > _MAX_HEADER or flags > _MAX_FLAGS:
             raise ProtocolError(f"a record of {length} bytes, header {header_length}, flags {flags} is not valid")
         try:
             header = _unpack(head[start:body_start], max_ext_len=0, ext_hook=_refuse_extension)
@@ -332,14 +334,15 @@ def _decode_records(batch: Batch, head: bytes, frames: Sequence[Frame], records:
             body = head[body_start:offset]
         message = _decode_message(header, body, flags & _MORE)
         append(message)
-        if type(message) in UNNUMBERED:
+        kind_of_message = type(message)
+        alone = alone or kind_of_message in _ALONE
+        if kind_of_message in UNNUMBERED:
             unnumbered += 1
-    batch.numbered = records - unnumbered
     if offset != size or frame != len(frames):
         raise ProtocolError(f"{size - offset} bytes and {len(frames) - frame} frames belong to no record")
-    batch.size = size + extra
-    if records > 1 and not _ALONE.isdisjoint(map(type, batch.messages)):
+    if alone and records > 1:
         raise ProtocolError("a fragment and a message of the handshake are alone in their batch")
+    return Batch(seq, ack, sent_ms, messages, records - unnumbered, size + extra)
 
 
 def _decode_message(header: object, body: Body, more: int) -> Message:

@@ -67,7 +67,7 @@ class HandlerDispatcher:
 
     def drained(self) -> None:
         """A run of `submit` is over: handlers may start."""
-        self.workers.wake()
+        self.workers.run()
 
     def touched(self, carrier: Flushable) -> None:
         """A call was answered: the carrier sends it when the worker pauses."""

@@ -68,10 +68,6 @@ class SessionInbound(IncomingCall, Inbound):
         session.hold(self)
         return True
 
-    def start(self) -> bool:
-        """Whether the handler may run."""
-        return self.session.core.incoming.start(self)
-
     def reply(self, body: Body) -> None:
         """Answer with these bytes; too many for the other side are an error of their own."""
         session = self.session

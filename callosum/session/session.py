@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterable
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from callosum.channel import Channel, Dispatcher, Failure
 from callosum.context import Key, Metadata
@@ -35,7 +38,6 @@ from callosum.protocol.messages import (
     CancelReason,
     Hello,
     Offered,
-    Reply,
     Request,
     Reset,
     ResetCode,
@@ -46,6 +48,7 @@ from callosum.protocol.outbox import Gate
 from callosum.service import Body, Method, MethodCodec
 from callosum.session.counters import Counters
 from callosum.session.inbound import SessionInbound
+from callosum.session.waking import Waiter
 
 if TYPE_CHECKING:
     from callosum.peer import Peer
@@ -63,9 +66,28 @@ _FAULTS = frozenset({ResetCode.PROTOCOL, ResetCode.SLOW})
 
 CLOSE_LINGER = 1.0
 """Seconds that the last batch of a connection has to leave."""
+BUDGET: Final = 0.001
+"""Seconds for which callers go on before others of the event loop have their turn."""
+CHUNK: Final = 64
+"""Callers that have gone on after which what they made leaves, so that the other side can begin."""
 
 Owner = Callable[["Session", Event], None]
 """Is told of Opened, Resumed, NotResumed, Draining, Broken and Ended."""
+
+
+class Caller(Waiter[Body]):
+    """Waits for the outcome of a call. Cancelled, it cancels its call, wherever that is by now."""
+
+    __slots__ = ("call", "session")
+    call: OutgoingCall
+    session: Session
+
+    def cancel(self, msg: Any = None) -> bool:  # as asyncio has it
+        """What the task that waits calls when it is cancelled."""
+        cancelled = super().cancel(msg)
+        if cancelled:
+            self.session.leave(self.call)
+        return cancelled
 
 
 class Session(Channel):
@@ -84,18 +106,19 @@ class Session(Channel):
         self._blocked_on: Connection | None = None
         """The connection that refused the batch that is offered."""
         self._flushing: asyncio.Handle | None = None
-        self._woken = 0
-        """Events since the last flush: where several callers were woken, what they make leaves together."""
+        self._in_run = False
+        """Whether what is made now leaves together, at the end of the run."""
+        self._settled: deque[Caller] = deque()
+        """Callers that may go on."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
-        core.incoming.make_call = self._make_call
+        core.incoming.make_call = partial(SessionInbound, self)
         self.outbox = core.outbox
         self._waiting = core.outbox.requests
         self._under_way = core.outgoing.under_way
         self._served = core.incoming.calls
         self._codecs: dict[Method, tuple[str, MethodCodec]] = {}
         self._held: dict[SessionInbound, None] = {}
-        self._moved: dict[asyncio.Future[Reply | None], tuple[Session, OutgoingCall]] = {}
         self._conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     # --- connections: what the owner calls ----------------------------------------------------------------------------
@@ -117,6 +140,7 @@ class Session(Channel):
             self.connection = None
             old.send(wire.encode([stale_reset()]))
             old.close(CLOSE_LINGER)
+            self._resume_soon()  # its run may not be over, and nobody will say so
         self._use(connection)
 
     def welcomed(self, connection: Connection, answer: NotResumed) -> None:
@@ -189,7 +213,7 @@ class Session(Channel):
             self._codecs[method] = found
         return found
 
-    async def call(
+    def call(
         self,
         method: Method,
         codec: str,
@@ -198,13 +222,13 @@ class Session(Channel):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
-    ) -> Body:
+    ) -> Awaitable[Body]:
         """One request and its reply; see `Channel.call`. Cancellation: safe; the handler is cancelled."""
         core, loop = self.core, self._loop
         request = Request(0, method.wire_name, None, method.flags, body, key, metadata, parent, codec, deadline)
-        future: asyncio.Future[Reply | None] = asyncio.Future(loop=loop)
-        call = OutgoingCall(request, future)
-        is_alone = not self._under_way and not self._served
+        caller = Caller(loop=loop)
+        caller.session = self
+        caller.call = call = OutgoingCall(request, caller)
         if (
             core.state is _OPEN
             and core.gate is _GATE_OPEN
@@ -212,22 +236,17 @@ class Session(Channel):
             and key is None
             and not metadata
             and not parent
+            and len(body) <= core.body_bytes
         ):
-            if len(body) > core.body_bytes:
-                self._check(request, 0.0)
             self._waiting.append(call)
         else:
             self._open(call)
-        if is_alone and self._woken <= 1:
-            self.flush()
-        elif self._flushing is None:
-            self._flushing = loop.call_soon(self._run_flush)
-        try:
-            reply = await future
-        except asyncio.CancelledError:
-            self._leave(future, call)
-            raise
-        return b"" if reply is None else reply.body
+        if not self._in_run and self._flushing is None:
+            if self._under_way or self._served:
+                self._flushing = loop.call_soon(self._run_flush)
+            else:
+                self.flush()
+        return caller
 
     def _open(self, call: OutgoingCall) -> None:
         """Queue a call that is not of the plainest kind."""
@@ -257,23 +276,20 @@ class Session(Channel):
             except ValueError as error:
                 raise EncodeError(str(error), path=request.method) from None
 
-    def adopt(self, calls: Iterable[OutgoingCall], origin: Session) -> None:
+    def adopt(self, calls: Iterable[OutgoingCall]) -> None:
         """Take over the calls that surely did not run on another session."""
         now = self._loop.time()
         for call in calls:
-            future: asyncio.Future[Reply | None] = call.waiter
-            if not future.done():
-                origin._moved[future] = (self, call)
+            caller: Caller = call.waiter
+            if not caller.done():
+                caller.session, caller.call = self, call
                 self.core.open_call(call, now)
         self.flush_soon()
 
-    def _leave(self, future: asyncio.Future[Reply | None], call: OutgoingCall) -> None:
-        """The caller was cancelled: wherever its call is by now, it is cancelled too."""
-        session = self
-        while future in session._moved:
-            session, call = session._moved.pop(future)
-        session.core.outgoing.cancel(call, CancelReason.CANCELLED)
-        session.flush_soon()
+    def leave(self, call: OutgoingCall) -> None:
+        """The caller was cancelled: so is its call."""
+        self.core.outgoing.cancel(call, CancelReason.CANCELLED)
+        self.flush_soon()
 
     # --- calls: what the dispatcher calls -----------------------------------------------------------------------------
 
@@ -290,15 +306,27 @@ class Session(Channel):
 
     def received(self, frames: Frames) -> None:
         """One batch."""
-        events = self.core.receive(frames, self._loop.time())
-        if events:
-            self._woken += len(events)
-            self._handle(events)
+        for event in self.core.receive(frames, self._loop.time()):
+            # `_on_event`, written out: every call passes through here
+            if isinstance(event, OutgoingCall):
+                self._settle(event)
+            elif isinstance(event, SessionInbound):
+                self._on_incoming(event)
+            else:
+                self._on_life(event)
+        if self._settled and self.connection is None:  # nobody will say that the run is over
+            self._resume_soon()
 
     def drained(self) -> None:
-        """A run of batches is over."""
-        self.dispatcher.drained()
-        self.flush_soon()  # after the handlers and callers that were woken, so that what they make leaves with it
+        """A run of batches is over: handlers start, callers go on, and what they make leaves."""
+        self._in_run = True
+        try:
+            self.dispatcher.drained()
+            if self._settled:
+                self._resume_callers()
+        finally:
+            self._in_run = False
+        self.flush()
 
     def writable(self) -> None:
         """The connection takes batches again."""
@@ -314,20 +342,19 @@ class Session(Channel):
     # --- sending ------------------------------------------------------------------------------------------------------
 
     def flush_soon(self) -> None:
-        """Send in the next iteration of the loop, together with what else comes until then."""
-        if self._flushing is None:
+        """Send at the end of the run, or in the next turn of the loop, together with what else comes until then."""
+        if self._flushing is None and not self._in_run:
             self._flushing = self._loop.call_soon(self._run_flush)
 
     def flush_answers(self) -> None:
         """Send at once where nothing else is in flight, soon together with others where something is."""
-        if self._under_way or self._served:
+        if self._under_way or self._served or self._in_run:
             self.flush_soon()
         else:
             self.flush()
 
     def _run_flush(self) -> None:
         self._flushing = None
-        self._woken = 0
         self.flush()
 
     def flush(self) -> None:
@@ -346,7 +373,8 @@ class Session(Channel):
             self._release_held()
         if self._conditions:
             self._check_conditions()
-        self._arm_timer()
+        if core.wake_at < self._armed_at:
+            self._arm_timer()
 
     def _release_held(self) -> None:
         held, self._held = self._held, {}
@@ -364,8 +392,6 @@ class Session(Channel):
 
     def _arm_timer(self) -> None:
         """One timer for the session; one that is early finds nothing to do and arms the next."""
-        if self.core.wake_at >= self._armed_at:
-            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -384,28 +410,55 @@ class Session(Channel):
 
     def _handle(self, events: list[Event]) -> None:
         for event in events:
-            if isinstance(event, OutgoingCall):
-                self._settle(event)
-            elif isinstance(event, SessionInbound):
-                self._on_incoming(event)
-            else:
-                self._on_life(event)
+            self._on_event(event)
+        self._resume_soon()
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, OutgoingCall):
+            self._settle(event)
+        elif isinstance(event, SessionInbound):
+            self._on_incoming(event)
+        else:
+            self._on_life(event)
 
     def _settle(self, call: OutgoingCall) -> None:
         """A call has ended: its caller gets what there is."""
-        future: asyncio.Future[Reply | None] = call.waiter
-        if future.done():
+        caller: Caller = call.waiter
+        if caller.done():
             return
+        call.waiter = None  # the two refer to each other: so neither waits for the garbage collector
         failure = call.failure
         if failure is None:
-            future.set_result(call.reply)
+            reply = call.reply
+            caller.set_result(b"" if reply is None else reply.body)
         else:
             if isinstance(failure, RpcError):
                 failure.call = call.request.method
-            future.set_exception(failure)
+            caller.set_exception(failure)
+        self._settled.append(caller)
 
-    def _make_call(self, request: Request, state: IncomingState, size: int) -> SessionInbound:
-        return SessionInbound(self, request, state, size)
+    def _resume_soon(self) -> None:
+        if self._settled:
+            self._loop.call_soon(self._resume_callers)
+
+    def _resume_callers(self) -> None:
+        """Let the callers whose calls have ended go on: here and now, for as long as the budget lasts."""
+        settled = self._settled
+        if asyncio.current_task(self._loop) is not None:
+            self._resume_soon()  # a task cannot run within another one
+            return
+        until = time.perf_counter() + BUDGET
+        count = 0
+        try:
+            while settled:
+                settled.popleft().resume()
+                count += 1
+                if not count % CHUNK and settled:
+                    self.flush()
+                    if time.perf_counter() > until:
+                        break
+        finally:
+            self._resume_soon()
 
     def _on_incoming(self, call: SessionInbound) -> None:
         if call.state is _PENDING:
@@ -457,7 +510,8 @@ class Session(Channel):
         self._owner(self, event)
         self._handle(events)
         self._check_conditions()
-        self._arm_timer()
+        if self.core.wake_at < self._armed_at:
+            self._arm_timer()
 
     def release_connection(self) -> Connection:
         """Give up the connection, which belongs to a fresh session now."""
@@ -469,6 +523,7 @@ class Session(Channel):
         """End a call that no session takes over."""
         call.failure = failure
         self._settle(call)
+        self._resume_soon()
 
     def _drop_connection(self) -> None:
         connection, self.connection = self.connection, None

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
@@ -22,6 +23,7 @@ import aiojobs
 
 from callosum.channel import Failure, Inbound
 from callosum.errors import Code, Outcome
+from callosum.session.waking import Waiter
 from callosum.session.watchdog import Watchdog
 
 _log = logging.getLogger("callosum.session")
@@ -76,7 +78,7 @@ class Workers:
         """Workers that are about to look at the queue: woken, begun, or between two runs."""
         self._slots = 0
         """Handlers under way that take a slot."""
-        self._parked: list[asyncio.Future[None]] = []
+        self._parked: list[Waiter[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._scheduler: aiojobs.Scheduler | None = None
         self._context: Context = copy_context()
@@ -143,28 +145,27 @@ class Workers:
         self._stale += 1
         if self._stale > 64 and self._stale > (len(self._queue) + len(self._nested)) // 2:
             # not by `is_waiting`: of callers that left together, some are still to be counted here
-            self._queue = deque(call for call in self._queue if call.worker is _QUEUED)
-            self._nested = deque(call for call in self._nested if call.worker is _QUEUED)
+            for queue in (self._queue, self._nested):
+                waiting = [call for call in queue if call.worker is _QUEUED]
+                queue.clear()
+                queue.extend(waiting)
             self._stale = 0
 
-    def _next(self) -> Inbound | None:
-        if self._nested:
-            return self._nested.popleft()
-        if self._queue and self._slots < self.max_concurrency:
-            return self._queue.popleft()
-        return None
+    def run(self) -> None:
+        """A run of `submit` is over: where there is something to do, a parked worker does it here and now."""
+        if not self._parked or asyncio.current_task(self._loop) is not None:
+            self.wake()
+        elif self._is_wanted() and (parked := self._unpark()) is not None:
+            parked.resume()
 
     def wake(self) -> None:
-        """See to it that a worker looks at the queue, where there is something for it."""
-        if self._looking or (not self._nested and (not self._queue or self._slots >= self.max_concurrency)):
+        """See to it that a worker looks at the queue soon, where there is something for it."""
+        if not self._is_wanted():
             return
-        while self._parked:
-            parked = self._parked.pop()
-            if not parked.done():
-                self._looking += 1
-                parked.set_result(None)
-                return
-        if self._scheduler is not None:
+        parked = self._unpark()
+        if parked is not None:
+            self._loop.call_soon(parked.resume)
+        elif self._scheduler is not None:
             self._looking += 1
             spawning = self._scheduler.spawn(self._work())
             try:
@@ -172,6 +173,22 @@ class Workers:
             except StopIteration:
                 return
             raise AssertionError("aiojobs suspended in spawn although it has no limit")
+
+    def _is_wanted(self) -> bool:
+        """Whether there is something that a worker may do, and none is about to look."""
+        if self._looking:
+            return False
+        return bool(self._nested) or (bool(self._queue) and self._slots < self.max_concurrency)
+
+    def _unpark(self) -> Waiter[None] | None:
+        """A parked worker that is about to look at the queue now, or None."""
+        while self._parked:
+            parked = self._parked.pop()
+            if not parked.done():
+                self._looking += 1
+                parked.set_result(None)
+                return parked
+        return None
 
     # --- a worker -----------------------------------------------------------------------------------------------------
 
@@ -187,28 +204,36 @@ class Workers:
             self.wake()
 
     async def _drive_calls(self, worker: Worker) -> None:
-        clock, task, getrefcount = self._loop.time, worker.task, sys.getrefcount
+        clock, task, getrefcount = time.perf_counter, worker.task, sys.getrefcount
         serve, copy_context, watchdog = self._serve, self._context.copy, self.watchdog
+        queue, nested, max_concurrency = self._queue, self._nested, self.max_concurrency
         # Where somebody else holds the task after a call, he may cancel it later, when it runs another call: such a
         # worker ends, and so does one with a pending cancellation. What holds it now is the engine and asyncio.
         references = getrefcount(task)
         until = clock() + BUDGET
         unsent = 0
         while True:
-            call = self._next()
-            if call is None:
+            if nested:
+                call = nested.popleft()
+            elif queue and self._slots < max_concurrency:
+                call = queue.popleft()
+            else:
                 self._flush()
                 await self._park()
                 until = clock() + BUDGET
                 continue
-            if call.hold() or not self._may_start(call):
+            request = call.request
+            if call.hold() or (request.deadline is not None and self._is_late(call)):
+                continue
+            if not call.start():  # its caller has left while it waited
+                self._stale = max(0, self._stale - 1)
                 continue
             # The handler's coroutine is driven here, in a context of its own; one that never waits ends in this step.
             run = copy_context().run
             coroutine = serve(call)
             worker.call = call
             call.worker = worker
-            watchdog.running = call.request.method
+            watchdog.running = request.method
             watchdog.steps += 1
             try:
                 yielded = run(coroutine.send, None)
@@ -225,13 +250,13 @@ class Workers:
                 self._flush()
                 await self._yield()
                 until = clock() + BUDGET
-            elif unsent >= CHUNK and len(self._queue) >= REST:
+            elif unsent >= CHUNK and len(queue) >= REST:
                 unsent = 0
                 self._send()
 
     async def _park(self) -> None:
         """Wait until there is something to do."""
-        parked: asyncio.Future[None] = self._loop.create_future()
+        parked: Waiter[None] = Waiter(loop=self._loop)
         self._parked.append(parked)
         try:
             await parked
@@ -249,16 +274,13 @@ class Workers:
         finally:
             self._looking -= 1
 
-    def _may_start(self, call: Inbound) -> bool:
-        """Whether the handler still is to run: its caller may have left, or its deadline passed, while it waited."""
+    def _is_late(self, call: Inbound) -> bool:
+        """Whether the deadline of a call passed while it waited; it is refused then."""
         deadline = call.request.deadline
-        if deadline is not None and call.is_waiting and self._loop.time() >= deadline:
-            call.fail(Failure(Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran"))
+        if deadline is None or not call.is_waiting or self._loop.time() < deadline:
             return False
-        if call.start():
-            return True
-        self._stale = max(0, self._stale - 1)
-        return False
+        call.fail(Failure(Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran"))
+        return True
 
     async def _go_on(
         self,

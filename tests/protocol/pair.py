@@ -176,7 +176,7 @@ class Pair:
         self.call(self.other(core), body)
         self.pump()
         call = list(core.incoming.calls.values())[-1]
-        assert core.incoming.start(call)
+        assert call.start()
         return call
 
     def seen(self, core: SessionCore, kind: type[T]) -> list[T]:

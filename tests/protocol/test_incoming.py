@@ -59,15 +59,15 @@ def test_a_call_is_answered_once(pair):
     assert isinstance(call, IncomingCall)
     assert (call.state, call.size, pair.b.incoming.last_id) == (IncomingState.PENDING, 9, 1)
     incoming = pair.b.incoming
-    assert incoming.start(call)
-    assert not incoming.start(call), "it runs already"
+    assert call.start()
+    assert not call.start(), "it runs already"
     incoming.reply(call, b"result", {"m": "d"})
     incoming.reply(call, b"again")
     incoming.answer_error(call, Error(1, Code.INTERNAL, Outcome.EXECUTED))
     incoming.finish(call)
     (reply,) = answers(pair)
     assert (reply.id, bytes(reply.body), reply.metadata) == (1, b"result", {"m": "d"})
-    assert not incoming.start(call)
+    assert not call.start()
     assert incoming.calls == {}
 
 
@@ -75,7 +75,7 @@ def test_an_error_may_be_the_answer_before_it_runs_and_after(pair):
     for ident, runs in ((1, False), (3, True)):
         (call,) = pair.raw(pair.b, request(ident))
         if runs:
-            pair.b.incoming.start(call)
+            call.start()
         pair.b.incoming.answer_error(call, Error(ident, Code.INTERNAL, Outcome.EXECUTED, "t"))
     assert [error.id for error in answers(pair)] == [1, 3]
 
@@ -90,7 +90,7 @@ def test_a_reply_of_what_never_ran_is_dropped(pair):
 def test_a_oneway_is_never_answered(pair):
     calls = pair.raw(pair.b, request(1, flags=ONEWAY), request(3, flags=ONEWAY))
     for call in calls:
-        pair.b.incoming.start(call)
+        call.start()
     pair.b.incoming.reply(calls[0], b"x")
     pair.b.incoming.answer_error(calls[1], Error(3, Code.INTERNAL, Outcome.EXECUTED))
     assert answers(pair) == []
@@ -151,7 +151,7 @@ def test_a_call_with_no_time_left(pair):
 def test_window_comes_back_when_handlers_have_ended():
     pair = Pair(Limits(window_calls=8, window_bytes=1000)).connect()
     (call,) = pair.raw(pair.b, request(1, bytes(50)))
-    pair.b.incoming.start(call)
+    call.start()
     pair.raw(pair.b, Cancel(1))
     assert not any(isinstance(m, Credit) for m in pair.messages(pair.b)), "its handler is still ending"
     pair.b.incoming.finish(call)
@@ -173,11 +173,11 @@ def test_a_body_in_fragments(pair):
 def test_a_nested_body_in_fragments_takes_no_window(pair):
     outer = pair.call(pair.b)
     pair.take(pair.b)
-    before = pair.b.incoming._window._size
+    before = pair.b.incoming._window.size
     pair.raw(pair.b, first(parent=outer.request.id))
     (call,) = pair.raw(pair.b, further(more=False))
     assert call.request.body == b"xy"
-    assert pair.b.incoming._window._size == before
+    assert pair.b.incoming._window.size == before
 
 
 @pytest.mark.parametrize("ident", [3, 2])
@@ -190,33 +190,33 @@ def test_fragments_of_what_has_ended_are_skipped(pair):
     """Nothing of it is heard, and its window comes back."""
     (call,) = pair.raw(pair.b, request(1))
     window = pair.b.incoming._window
-    granted = window._size + window._owed_size
+    granted = window.size + window._owed_size
     assert pair.raw(pair.b, further(more=False)) == []
     assert call.request.body == b""
     pair.b.incoming.finish(call)
     assert pair.raw(pair.b, further()) == []
-    assert window._size + window._owed_size == granted
+    assert window.size + window._owed_size == granted
 
 
 def test_the_rest_of_a_refused_body_is_skipped(pair):
     (refused,) = pair.raw(pair.b, first(timeout_ms=0, body=b"abc"))
     assert isinstance(refused, Refused)
     window = pair.b.incoming._window
-    granted = window._size + window._owed_size
+    granted = window.size + window._owed_size
     assert pair.raw(pair.b, further()) == []
     assert pair.b.incoming._skipping == {1: 0}
     assert pair.raw(pair.b, further(more=False)) == []
     assert pair.b.incoming._skipping == {}
-    assert window._size + window._owed_size == granted
+    assert window.size + window._owed_size == granted
 
 
 def test_the_rest_of_a_refused_nested_body_is_skipped(pair):
     window = pair.b.incoming._window
-    before = window._size, window._owed_size
+    before = window.size, window._owed_size
     pair.raw(pair.b, first(parent=88))
     assert pair.raw(pair.b, further()) == []
     assert pair.raw(pair.b, further(more=False)) == []
-    assert (window._size, window._owed_size) == before
+    assert (window.size, window._owed_size) == before
     assert pair.b.incoming._skipping == {}
 
 
@@ -244,7 +244,7 @@ def test_a_body_over_the_limit(more):
     assert error.outcome is Outcome.REJECTED
     assert pair.b.in_flight == 0
     window = pair.b.incoming._window
-    assert window._calls + window._owed_calls == 1024
+    assert window.calls + window._owed_calls == 1024
 
 
 def test_too_many_unfinished_bodies():
@@ -324,14 +324,14 @@ def test_bodies_of_nested_calls_are_bounded():
 def test_cancel_in_every_state(pair):
     pair.raw(pair.b, first(1))
     pending, running = pair.raw(pair.b, request(3), request(5))
-    pair.b.incoming.start(running)
+    running.start()
     assert pair.raw(pair.b, Cancel(1)) == [], "nobody knew of it yet"
     assert pair.b.incoming._assembly.unfinished == {}
     for call in (pending, running):
         assert pair.raw(pair.b, Cancel(call.request.id)) == [call]
         assert call.state is IncomingState.ABANDONED
         assert pair.raw(pair.b, Cancel(call.request.id)) == []
-        assert not pair.b.incoming.start(call)
+        assert not call.start()
         pair.b.incoming.answer_error(call, Error(call.request.id, Code.CANCELLED, Outcome.REJECTED))
         assert pair.raw(pair.b, Cancel(call.request.id)) == []
     assert answers(pair) == []
@@ -344,7 +344,7 @@ def test_a_nested_body_that_is_cancelled_returns_no_window(pair):
     pair.raw(pair.b, first(1, parent=outer.request.id))
     window = pair.b.incoming._window
     pair.raw(pair.b, Cancel(1))
-    assert (window._calls, window._owed_calls) == (1024, 0)
+    assert (window.calls, window._owed_calls) == (1024, 0)
 
 
 # --- deadlines --------------------------------------------------------------------------------------------------------
@@ -371,7 +371,7 @@ def test_expiry_before_it_runs(pair):
     refused, abandoned = expired(pair)
     assert isinstance(refused, Refused)
     assert abandoned is call
-    assert not pair.b.incoming.start(call)
+    assert not call.start()
     pair.b.incoming.finish(call)
     (error,) = answers(pair)
     assert error.outcome is Outcome.REJECTED
@@ -379,7 +379,7 @@ def test_expiry_before_it_runs(pair):
 
 def test_expiry_while_it_runs(pair):
     (call,) = pair.raw(pair.b, request(timeout_ms=1000))
-    pair.b.incoming.start(call)
+    call.start()
     assert expired(pair) == [call]
     assert call.state is IncomingState.ABANDONED
     pair.b.incoming.reply(call, b"late")
@@ -391,7 +391,7 @@ def test_expiry_of_a_oneway_is_told_to_us_only(pair):
     pending, running = pair.raw(
         pair.b, request(1, timeout_ms=1000, flags=ONEWAY), request(3, timeout_ms=1000, flags=ONEWAY)
     )
-    pair.b.incoming.start(running)
+    running.start()
     events = expired(pair)
     assert [type(event) for event in events] == [Refused, IncomingCall, IncomingCall]
     assert answers(pair) == []
@@ -412,7 +412,7 @@ def test_the_end_of_the_session_stops_every_handler(pair):
     pair.raw(pair.b, first(1))
     arriving = pair.b.incoming.calls[1]
     pending, running, abandoned = pair.raw(pair.b, request(3), request(5), request(7))
-    pair.b.incoming.start(running)
+    running.start()
     pair.raw(pair.b, Cancel(7))
     events = pair.b.end("over")
     assert events[:-1] == [pending, running]

@@ -84,9 +84,9 @@ class Side:
         departure = self.compose(gate)
         if departure is None:
             return []
-        decoded = wire.decode(departure.writer.finish(first, 1, 0))
+        decoded = wire.decode(departure.finish(first, 1, 0))
         assert decoded.numbered == len(departure.messages) == self.resend.next - first
-        assert decoded.size == departure.writer.size + sum(map(len, departure.writer._frames[1:]))
+        assert decoded.size == departure.length + sum(map(len, departure.frames[1:]))
         if not any(type(message) in UNNUMBERED for message in decoded.messages):
             assert departure.size == decoded.size - wire.HEAD_SIZE
         return decoded.messages
@@ -140,7 +140,7 @@ def test_control_then_replies_then_nested_then_ahead_then_requests_then_bulk():
     side.request(body(2, 1), parent=2)
     side.box.add_reply(Reply(2, body(6, LARGE)))
     side.box.add_reply(Reply(4, body(1, 1)))
-    side.box.add_reply(Error(6, Code.INTERNAL, Outcome.EXECUTED))
+    side.box.add_error(Error(6, Code.INTERNAL, Outcome.EXECUTED))
     side.box.add_control(Ping(1))
     side.box.add_control(Cancel(9))
     side.box.add_first(Offer())
@@ -268,7 +268,7 @@ def test_a_batch_has_so_many_records_and_the_next_one_goes_on(what):
         elif what == "replies":
             side.box.add_reply(Reply(number, b"x"))
         elif what == "errors":
-            side.box.add_reply(Error(number, Code.INTERNAL, Outcome.EXECUTED))
+            side.box.add_error(Error(number, Code.INTERNAL, Outcome.EXECUTED))
         else:
             side.request(ahead=what == "ahead", parent=2 if what == "nested" else 0)
     assert [len(batch) for batch in side.drain()] == [MAX_RECORDS, 2]
@@ -291,7 +291,7 @@ def test_a_batch_has_so_many_bytes_and_the_next_one_goes_on(what):
         if what == "control":
             side.box.add_control(Error(number, Code.INTERNAL, Outcome.EXECUTED, text))
         elif what == "replies":
-            side.box.add_reply(Error(number, Code.INTERNAL, Outcome.EXECUTED, text))
+            side.box.add_error(Error(number, Code.INTERNAL, Outcome.EXECUTED, text))
         else:
             side.request(key=text)
     batches = side.drain()
@@ -735,14 +735,14 @@ def test_control_records_and_refusals_that_wait_have_their_bound():
     for _ in range(2):
         side.box.add_control(Void())
     for _ in range(7):
-        side.box.add_reply(Error(1, Code.RESOURCE_EXHAUSTED, Outcome.REJECTED))
+        side.box.add_error(Error(1, Code.RESOURCE_EXHAUSTED, Outcome.REJECTED))
     assert not side.box.is_overdrawn
     side.box.add_control(Void())
     assert side.box.is_overdrawn
     side.send()
     assert not side.box.is_overdrawn
     for _ in range(8):
-        side.box.add_reply(Error(1, Code.RESOURCE_EXHAUSTED, Outcome.REJECTED))
+        side.box.add_error(Error(1, Code.RESOURCE_EXHAUSTED, Outcome.REJECTED))
     assert side.box.is_overdrawn
 
 
@@ -758,7 +758,7 @@ def test_replies_that_leave_slowly_are_congestion():
     side.send()
     assert side.box.reply_bytes == 0
     for _ in range(6):
-        side.box.add_reply(Error(1, Code.INTERNAL, Outcome.EXECUTED))
+        side.box.add_error(Error(1, Code.INTERNAL, Outcome.EXECUTED))
     assert side.box.is_congested
 
 

@@ -53,7 +53,7 @@ def test_what_the_connection_may_still_take_is_not_surely_unsent(size, oneway):
     assert [bytes(frame) for frame in offered] == batch, "it is offered again unchanged"
     pair.now -= 0.9  # whatever the other side's clock makes of it
     (arrived,) = [event for event in pair.give(pair.b, [batch]) if isinstance(event, IncomingCall)]
-    assert pair.b.incoming.start(arrived), "it runs: NOT_SENT would have been a lie"
+    assert arrived.start(), "it runs: NOT_SENT would have been a lie"
 
 
 @KINDS
@@ -159,8 +159,8 @@ def test_the_window_of_a_voided_call_is_taken_back_and_of_a_sent_one_is_not(lost
         pair.b.incoming.finish(abandoned)
     pair.pump()
     there = pair.b.incoming._window
-    assert window.size == there._size
-    assert there._size + there._owed_size == Limits().window_bytes
+    assert window.size == there.size
+    assert there.size + there._owed_size == Limits().window_bytes
 
 
 # --- nested calls -----------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_what_is_called_in_the_handler_of_a_oneway_has_no_parent():
     pair.call(pair.a, oneway=True)
     pair.pump()
     (running,) = pair.b.incoming.calls.values()
-    pair.b.incoming.start(running)
+    running.start()
     call = pair.call(pair.b, parent=running.request.id)
     pair.pump()
     assert call.request.parent == 0
@@ -273,7 +273,7 @@ def test_a_whole_reply_over_the_limit_ends_its_call():
     call = pair.call(pair.a)
     pair.pump()
     (running,) = pair.b.incoming.calls.values()
-    pair.b.incoming.start(running)
+    running.start()
     pair.b.incoming.reply(running, bytes(51))
     assert pair.move(pair.b) == [call]
     assert outcome(call) is Outcome.EXECUTED
@@ -285,7 +285,7 @@ def test_parts_of_a_reply_are_let_go_with_their_call():
     call = pair.call(pair.a)
     pair.pump()
     (running,) = pair.b.incoming.calls.values()
-    pair.b.incoming.start(running)
+    running.start()
     pair.b.incoming.reply(running, bytes(3 * FRAGMENT))
     first, *others = pair.take(pair.b)
     pair.give(pair.a, [first])
@@ -316,7 +316,7 @@ def test_small_calls_end_where_unfinished_bodies_hold_most_of_the_window():
     for _ in range(400):
         pair.pump()
         for call in list(pair.b.incoming.calls.values()):
-            if pair.b.incoming.start(call):
+            if call.start():
                 pair.b.incoming.reply(call, b"")
         pair.now += 0.1
     assert all(call.reply is not None for call in (*small, *large))

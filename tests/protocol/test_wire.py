@@ -293,12 +293,12 @@ def test_put_fills_frame_0_to_its_last_byte():
     for _ in range(3):
         assert writer.put(header, b"x" * limits.INLINE_BODY)
     rest = room - 3 * limits.INLINE_BODY
-    before = writer.size
+    before = writer.length
     assert writer.put(header, b"x" * (rest + 1)) == 0
-    assert (writer.size, writer.records) == (before, 3)
+    assert (writer.length, writer.records) == (before, 3)
     assert writer.put(header, b"x" * rest)
     (frame,) = writer.finish(1, 1, 0)
-    assert len(frame) == writer.size == limits.MAX_FRAME_0
+    assert len(frame) == writer.length == limits.MAX_FRAME_0
     assert len(wire.decode([frame]).messages) == 4
 
 

@@ -212,7 +212,7 @@ class Example:
             for event in receiver.receive(batch, now):
                 if isinstance(event, IncomingCall):
                     self.arrived[event.request.id] = event
-                    assert receiver.incoming.start(event)
+                    assert event.start()
 
     def greet(self, now: float) -> None:
         self.connector.dial(now)

@@ -417,10 +417,9 @@ class World:
             case Draining():
                 if session.side == "C" and not session.retired:
                     session.retired = True
-                    unsent = session.core.outgoing.take_unsent(event.goaway.last_id)
                     if not self.connector_closes and session is self.lines[-1]:
                         self.new_line()
-                    self.adopt_newest(unsent, session)
+                self.adopt_newest(event.unsent, session)
             case Ended():
                 self.on_ended(session, event)
 
@@ -542,7 +541,7 @@ class World:
         assert call.request.id not in incoming.calls
 
     def start(self, handler: Handler) -> None:
-        if not handler.session.core.incoming.start(handler.call):
+        if not handler.call.start():
             self.finish(handler)
             return
         handler.running = True
@@ -905,5 +904,5 @@ class World:
         assert partner is not None
         there = partner.core.incoming._window
         window = core.outbox.window
-        assert window.calls + there._owed_calls == there._calls + there._owed_calls == limits.window_calls
-        assert window.size + there._owed_size == there._size + there._owed_size == limits.window_bytes
+        assert window.calls + there._owed_calls == there.calls + there._owed_calls == limits.window_calls
+        assert window.size + there._owed_size == there.size + there._owed_size == limits.window_bytes

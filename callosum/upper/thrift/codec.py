@@ -133,22 +133,10 @@ def fields_decoder(struct: Struct, path: str) -> Callable[[Body], tuple[Any, ...
     decoders = {cls: source.fresh("decode") for cls in structs}
     for cls in structs.keys() - {struct.cls}:
         source.namespace[decoders[cls]] = codec_of(cls).decoder
-    DecoderWriter(source, decoders, structs, set()).tuple_decoder("decode", struct)
-    decoder: Decoder = source.execute(f"<decoder of {path}>")["decode"]
-
-    def decode(body: Body) -> tuple[Any, ...]:  # values of any IDL type
-        # `decode_with`, written out: every call passes through here twice
-        buf = body + PADDING if type(body) is bytes else b"".join((body, PADDING))
-        size = len(buf) - _PADDED
-        try:
-            values, end = decoder(buf, 0, 1, [ROOM_FLOOR + ROOM_RATIO * size])
-            if end == size:
-                return values  # type: ignore[no-any-return]
-        except DECODE_FAULTS:
-            pass
-        raise _decode_error(struct, buf[:size], path)
-
-    return decode
+    report = source.constant("report", lambda body: _decode_error(struct, body, path))
+    room = f"{ROOM_FLOOR} + {ROOM_RATIO} * size"
+    DecoderWriter(source, decoders, structs, set()).body_decoder("decode", struct, room, report)
+    return source.execute(f"<decoder of {path}>")["decode"]
 
 
 Report = Callable[[tuple[object, ...], Exception], EncodeError]

@@ -76,11 +76,27 @@ class DecoderWriter:
             self.source(*(f"o.{one.name} = {name}" for one, name in zip(struct.fields, names, strict=True)))
             self.source("return o, pos + 1")
 
-    def tuple_decoder(self, name: str, struct: Struct) -> None:
-        """Write ``def name(buf, pos, depth, room)``, which returns all values as a tuple and the position behind."""
-        with self.source.block(f"def {name}(buf, pos, depth, room):"):
-            names = self._fields(struct)
-            self.source(f"return ({''.join(f'{one}, ' for one in names)}), pos + 1")
+    def body_decoder(self, name: str, struct: Struct, room: str, report: str) -> None:
+        """Write ``def name(body)``, which takes a whole body and returns all values as a tuple.
+
+        ``room`` is the expression for what ``room`` begins with, by ``size``; ``report`` names what makes the error.
+        """
+        padding, join = self.source.constant("padding", PADDING), self.source.constant("join", b"".join)
+        with self.source.block(f"def {name}(body):"):
+            self.source(
+                f"buf = body + {padding} if type(body) is bytes else {join}((body, {padding}))",
+                f"size = len(buf) - {len(PADDING)}",
+                "pos = 0",
+                "depth = 1",
+            )
+            if any(isinstance(one.type, ListType | SetType | MapType | StructType) for one in struct.fields):
+                self.source(f"room = [{room}]")
+            with self.source.block("try:"):
+                names = self._fields(struct)
+                self.source(f"if pos + 1 == size: return ({''.join(f'{one}, ' for one in names)})")
+            with self.source.block(f"except {self.source.constant('FAULTS', FAULTS)}:"):
+                self.source("pass")
+            self.source(f"raise {report}(bytes(body))")
 
     def _fields(self, struct: Struct) -> list[str]:
         """Read all fields. Returns the names of their values."""
