@@ -126,9 +126,6 @@ class Flushable(Protocol):
     def flush_answers(self) -> None:
         """Send them now, or soon together with others."""
 
-    def flush(self) -> None:
-        """Send them now."""
-
 
 class Dispatcher(Protocol):
     """What takes incoming calls to their handlers."""

@@ -40,7 +40,7 @@ class HandlerDispatcher:
         self._chain: Next | None = compose(interceptors, _run) if interceptors else None
         self._expose_errors = expose_errors
         self._dirty: set[Flushable] = set()
-        self.workers = Workers(self._serve, max_concurrency, max_pending, self._flush, self._send)
+        self.workers = Workers(self._serve, max_concurrency, max_pending, self._flush)
 
     # --- what sessions call -------------------------------------------------------------------------------------------
 
@@ -78,12 +78,6 @@ class HandlerDispatcher:
             dirty, self._dirty = self._dirty, set()
             for carrier in dirty:
                 carrier.flush_answers()
-
-    def _send(self) -> None:
-        if self._dirty:
-            dirty, self._dirty = self._dirty, set()
-            for carrier in dirty:
-                carrier.flush()
 
     def _unknown(self, name: str) -> str:
         service, _, method = name.partition("/")

@@ -32,6 +32,7 @@ from callosum.lower.base import Connection, Frames
 from callosum.protocol import wire
 from callosum.protocol.calls import IncomingState, OutgoingCall, SessionState
 from callosum.protocol.core import SessionCore
+from callosum.protocol.limits import MAX_RECORDS
 from callosum.protocol.events import Broken, Ended, Event, NotResumed, Opened, Refused
 from callosum.protocol.messages import (
     ONEWAY,
@@ -68,8 +69,10 @@ CLOSE_LINGER = 1.0
 """Seconds that the last batch of a connection has to leave."""
 BUDGET: Final = 0.001
 """Seconds for which callers go on before others of the event loop have their turn."""
-CHUNK: Final = 64
-"""Callers that have gone on after which what they made leaves, so that the other side can begin."""
+_LEAST: Final = 48
+"""What callers make leaves by itself from here on: a message costs as much as some ten calls."""
+_REST: Final = 16
+"""Where no more callers than that are left, what they make leaves with the others."""
 
 Owner = Callable[["Session", Event], None]
 """Is told of Opened, Resumed, NotResumed, Draining, Broken and Ended."""
@@ -437,6 +440,15 @@ class Session(Channel):
             caller.set_exception(failure)
         self._settled.append(caller)
 
+    def _portion(self) -> int:
+        """How many callers go on before what they have made leaves.
+
+        The other side works on one half of the calls while this side goes on with the other half.
+        """
+        waiting = len(self._settled)
+        size = min(MAX_RECORDS, max(_LEAST, (waiting + len(self._under_way)) // 2))
+        return size if waiting > size + _REST else waiting
+
     def _resume_soon(self) -> None:
         if self._settled:
             self._loop.call_soon(self._resume_callers)
@@ -448,12 +460,11 @@ class Session(Channel):
             self._resume_soon()  # a task cannot run within another one
             return
         until = time.perf_counter() + BUDGET
-        count = 0
         try:
             while settled:
-                settled.popleft().resume()
-                count += 1
-                if not count % CHUNK and settled:
+                for _ in range(self._portion()):
+                    settled.popleft().resume()
+                if settled:
                     self.flush()
                     if time.perf_counter() > until:
                         break

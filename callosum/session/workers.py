@@ -30,11 +30,6 @@ _log = logging.getLogger("callosum.session")
 
 BUDGET: Final = 0.001
 """Seconds for which one worker runs handlers before it yields to the event loop."""
-CHUNK: Final = 64
-"""Answers that leave together while further calls wait: the caller works on them while we go on. A message costs as
-much as some ten calls, so fewer do not leave by themselves."""
-REST: Final = 16
-"""Calls that must still wait for that: a short rest leaves with the others."""
 STOP_TIMEOUT: Final = 2.0
 """Seconds that cancelled handlers have to end when the endpoint closes."""
 
@@ -63,11 +58,9 @@ class Workers:
         max_concurrency: int,
         max_pending: int,
         flush: Callable[[], None],
-        send: Callable[[], None],
     ) -> None:
         self._serve = serve
         self._flush = flush
-        self._send = send
         self.max_concurrency = max_concurrency
         self.max_pending = max_pending
         self.watchdog = Watchdog()
@@ -211,7 +204,6 @@ class Workers:
         # worker ends, and so does one with a pending cancellation. What holds it now is the engine and asyncio.
         references = getrefcount(task)
         until = clock() + BUDGET
-        unsent = 0
         while True:
             if nested:
                 call = nested.popleft()
@@ -245,14 +237,10 @@ class Workers:
             if task.cancelling() or getrefcount(task) > references:
                 self._flush()
                 return
-            unsent += 1
             if clock() > until:
                 self._flush()
                 await self._yield()
                 until = clock() + BUDGET
-            elif unsent >= CHUNK and len(queue) >= REST:
-                unsent = 0
-                self._send()
 
     async def _park(self) -> None:
         """Wait until there is something to do."""

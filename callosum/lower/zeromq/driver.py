@@ -114,13 +114,20 @@ class Driver:
             self._run()
 
     def _run(self) -> None:
-        """Take what is there for as long as the budget lasts; if that was too short, go on in the next iteration."""
+        """Take what is there for as long as the budget lasts; if that was too short, go on in the next iteration.
+
+        The first message is a run of its own: mostly there is no other, and then nobody looks for one in vain before
+        it is answered.
+        """
         owner, get, clock = self._owner, self._get, time.perf_counter
         end = clock() + BUDGET
         self._busy = True
         done = False
         events = 0
         try:
+            if not self._closed and get(EVENTS) & POLLIN:
+                owner.take()
+                owner.run_ended()
             while True:
                 self._recheck = False
                 while not self._closed and (events := get(EVENTS)) & POLLIN:
