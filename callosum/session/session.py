@@ -32,8 +32,8 @@ from callosum.lower.base import Connection, Frames
 from callosum.protocol import wire
 from callosum.protocol.calls import IncomingState, OutgoingCall, SessionState
 from callosum.protocol.core import SessionCore
-from callosum.protocol.limits import MAX_RECORDS
 from callosum.protocol.events import Broken, Ended, Event, NotResumed, Opened, Refused
+from callosum.protocol.limits import MAX_RECORDS
 from callosum.protocol.messages import (
     ONEWAY,
     CancelReason,

@@ -17,20 +17,18 @@ from typing import Any, Final
 from callosum.errors import DecodeError, EncodeError
 from callosum.service import Body
 from callosum.upper.thrift.decode import FAULTS as DECODE_FAULTS
-from callosum.upper.thrift.decode import PADDING, DecoderWriter
+from callosum.upper.thrift.decode import PADDING, DecoderWriter, is_flat
 from callosum.upper.thrift.diagnosis import decode_error
 from callosum.upper.thrift.encode import FAULTS as ENCODE_FAULTS
 from callosum.upper.thrift.encode import EncoderWriter
 from callosum.upper.thrift.mismatch import encode_error
 from callosum.upper.thrift.source import Source
-from callosum.upper.thrift.spec import Struct, StructType, reachable, recursive, struct_of
+from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, recursive, struct_of
 
 ROOM_FLOOR: Final = 4 << 20
 """Bytes of memory that the structs of one body may take, however short it is."""
 ROOM_RATIO: Final = 128
 """And so many times its length more."""
-
-_PADDED: Final = len(PADDING)
 
 Adder = Callable[[bytes], None]
 Encoder = Callable[[Any, Adder, int], None]  # values of any IDL type
@@ -126,8 +124,11 @@ def _decode_error(struct: Struct, body: bytes, path: str) -> DecodeError:
     return decode_error(struct, body, path, ROOM_FLOOR + ROOM_RATIO * len(body))
 
 
-def fields_decoder(struct: Struct, path: str) -> Callable[[Body], tuple[Any, ...]]:  # values of any IDL type
-    """A decoder that returns the values of all fields, and makes no instance."""
+def fields_decoder(struct: Struct, path: str, result: Field | None = None) -> Callable[[Body], Any]:  # values
+    """A decoder that returns the values of all fields as a tuple, and makes no instance.
+
+    Where ``result`` is there alone, its value is returned as it is; a field of a result never holds a tuple.
+    """
     structs = reachable(struct)
     source = Source()
     decoders = {cls: source.fresh("decode") for cls in structs}
@@ -135,7 +136,7 @@ def fields_decoder(struct: Struct, path: str) -> Callable[[Body], tuple[Any, ...
         source.namespace[decoders[cls]] = codec_of(cls).decoder
     report = source.constant("report", lambda body: _decode_error(struct, body, path))
     room = f"{ROOM_FLOOR} + {ROOM_RATIO} * size"
-    DecoderWriter(source, decoders, structs, set()).body_decoder("decode", struct, room, report)
+    DecoderWriter(source, decoders, structs, set()).body_decoder("decode", struct, room, report, result)
     return source.execute(f"<decoder of {path}>")["decode"]
 
 
@@ -167,13 +168,18 @@ def fields_encoder(
     signature = _signature(source, parameters, defaults)
     with source.block(f"def {function}({signature}):"):
         _check_given(source, function, parameters, defaults)
-        source(f"{prefix}parts = []", f"{writer.add} = {prefix}parts.append", f"{writer.depth} = 1")
+        pieces, flat = f"{prefix}parts", bool(struct.fields) and is_flat(struct.fields)
+        if not flat:
+            source(f"{pieces} = []", f"{writer.add} = {pieces}.append", f"{writer.depth} = 1")
         with source.block("try:"):
-            writer.fields(struct, parameters)
+            if flat:
+                pieces = f"({''.join(f'{piece}, ' for piece in writer.flat_fields(struct, parameters))})"
+            else:
+                writer.fields(struct, parameters)
         with source.block(f"except {source.constant('FAULTS', ENCODE_FAULTS)} as {prefix}error:"):
             given = f"({''.join(f'{name}, ' for name in parameters)})"
             source(f"raise {source.constant('report', report)}({given}, {prefix}error) from None")
-        source(f"return {source.constant('join', b''.join)}({prefix}parts)")
+        source(f"return {source.constant('join', b''.join)}({pieces})")
     return source.execute(f"<encoder of {struct.name}>")[function]
 
 

@@ -19,7 +19,8 @@ from __future__ import annotations
 import enum
 import functools
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -76,27 +77,75 @@ class DecoderWriter:
             self.source(*(f"o.{one.name} = {name}" for one, name in zip(struct.fields, names, strict=True)))
             self.source("return o, pos + 1")
 
-    def body_decoder(self, name: str, struct: Struct, room: str, report: str) -> None:
-        """Write ``def name(body)``, which takes a whole body and returns all values as a tuple.
+    def body_decoder(self, name: str, struct: Struct, room: str, report: str, result: Field | None = None) -> None:
+        """Write ``def name(body)``, which takes a whole body and returns the values of all fields as a tuple.
 
-        ``room`` is the expression for what ``room`` begins with, by ``size``; ``report`` names what makes the error.
+        What holds nothing but texts and numbers, all of them there and in the order of the schema, is read straight
+        through; where it turns out to be anything else, it is read once more, the long way.
+
+        Args:
+            name: That of the function.
+            struct: What is read.
+            room: The expression for what ``room`` begins with, by ``size``.
+            report: The name of what makes the error.
+            result: The field that is expected alone, and whose value is returned then as it is.
         """
         padding, join = self.source.constant("padding", PADDING), self.source.constant("join", b"".join)
+        expected = [result] if result is not None else struct.fields
         with self.source.block(f"def {name}(body):"):
+            if expected and is_flat(expected):
+                with self.source.block("if type(body) is bytes:"), self._no_fault():
+                    self._straight(expected, is_tuple=result is None)
             self.source(
-                f"buf = body + {padding} if type(body) is bytes else {join}((body, {padding}))",
+                f"buf = {join}((body, {padding}))",
                 f"size = len(buf) - {len(PADDING)}",
                 "pos = 0",
                 "depth = 1",
+                f"room = [{room}]",
             )
-            if any(isinstance(one.type, ListType | SetType | MapType | StructType) for one in struct.fields):
-                self.source(f"room = [{room}]")
-            with self.source.block("try:"):
+            with self._no_fault():
                 names = self._fields(struct)
-                self.source(f"if pos + 1 == size: return ({''.join(f'{one}, ' for one in names)})")
-            with self.source.block(f"except {self.source.constant('FAULTS', FAULTS)}:"):
-                self.source("pass")
+                self.source(f"if pos + 1 == size: return {_tuple(names)}")
             self.source(f"raise {report}(bytes(body))")
+
+    @contextmanager
+    def _no_fault(self) -> Iterator[None]:
+        """What is wrong with the input leads to the lines that follow."""
+        with self.source.block("try:"):
+            yield
+        with self.source.block(f"except {self.source.constant('FAULTS', FAULTS)}:"):
+            self.source("pass")
+
+    def _straight(self, fields: Sequence[Field], *, is_tuple: bool) -> None:
+        """Read texts and numbers that stand in this order, and return them where nothing else is there."""
+        names = [self.source.fresh("v") for _ in fields]
+        at = "0"
+        with ExitStack() as blocks:
+            for part in _parts(fields):
+                last = fields[part[-1]].type
+                targets, checks, layout, size = list[str](), list[str](), "", 0
+                for index in part:
+                    one, header = fields[index], self.source.fresh("h")
+                    targets += [header, names[index]]
+                    checks.append(f"{header} == {self.source.constant('H', one.header)}")
+                    layout += "3s" + ("I" if isinstance(one.type, TextType) else _letter(one.type))
+                    size += 3 + (4 if isinstance(one.type, TextType) else _size(one.type))
+                self.source(f"{', '.join(targets)} = {self.source.unpacker(layout)}(body, {at})")
+                blocks.enter_context(self.source.block(f"if {' and '.join(checks)}:"))
+                for index in part:
+                    if not isinstance(fields[index].type, TextType):
+                        self._convert(fields[index].type, names[index], names[index])
+                at = str(int(at) + size) if at.isdecimal() else f"{at} + {size}"
+                if isinstance(last, TextType):
+                    value, end = names[part[-1]], self.source.fresh("n")
+                    self.source(
+                        f"pos = {at}",
+                        f"{end} = pos + {value}",
+                        f"{value} = body[pos:{end}]" + ("" if last.is_binary else ".decode()"),
+                    )
+                    at = end
+            values = _tuple(names) if is_tuple else names[0]
+            self.source(f"if not body[{at}] and {at} + 1 == len(body): return {values}")
 
     def _fields(self, struct: Struct) -> list[str]:
         """Read all fields. Returns the names of their values."""
@@ -306,6 +355,28 @@ _BOOLS: Final = (False, True)
 def members(cls: type[enum.IntEnum]) -> dict[int, enum.IntEnum]:
     """The known members of an enum by their values: looking there is much faster than calling the class."""
     return {member.value: member for member in cls}
+
+
+def is_flat(fields: Iterable[Field]) -> bool:
+    """Whether there is nothing but texts and numbers."""
+    return all(isinstance(one.type, TextType | NumberType | EnumType) for one in fields)
+
+
+def _parts(fields: Sequence[Field]) -> list[list[int]]:
+    """Indexes of fields that are read by one ``unpack``: numbers, and the length of the text behind them."""
+    parts: list[list[int]] = []
+    is_open = False
+    for index, one in enumerate(fields):
+        if is_open:
+            parts[-1].append(index)
+        else:
+            parts.append([index])
+        is_open = not isinstance(one.type, TextType)
+    return parts
+
+
+def _tuple(names: Sequence[str]) -> str:
+    return f"({''.join(f'{one}, ' for one in names)})"
 
 
 def _letter(kind: Type) -> str:

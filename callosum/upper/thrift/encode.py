@@ -82,6 +82,53 @@ class EncoderWriter:
             self._run([(struct.fields[index], names[index]) for index in run])
         self.source(f"{self.add}({self.source.constant('STOP', STOP)})")
 
+    def flat_fields(self, struct: Struct, values: Sequence[str]) -> list[str]:
+        """Write texts and numbers to variables. Returns what is to be joined, with the end of the struct.
+
+        ``values`` are left as they are.
+        """
+        pieces: list[str] = []
+        for run in _runs(struct.fields):
+            piece = self.source.fresh("p")
+            pieces.append(piece)
+            one = struct.fields[run[0]]
+            if isinstance(one.type, TextType):
+                data = self.source.fresh("d")
+                pieces.append(data)
+                self._flat_text(one, values[run[0]], piece, data)
+            else:
+                self._flat_run([(struct.fields[index], values[index]) for index in run], piece)
+        return [*pieces, self.source.constant("STOP", STOP)]
+
+    def _flat_text(self, one: Field, value: str, piece: str, data: str) -> None:
+        """The header and the length to ``piece``, the text to ``data``."""
+        assert isinstance(one.type, TextType)
+        with self.source.block(f"if {value} is None:"):
+            self.source(f"raise {self.misfit}" if one.is_required else f'{piece} = {data} = b""')
+        with self.source.block("else:"):
+            self.source(f"{data} = {value}")
+            self._as_bytes(one.type, data)
+            pack, header = self.source.packer("3si"), self.source.constant("H", one.header)
+            self.source(f"{piece} = {pack}({header}, len({data}))")
+
+    def _flat_run(self, run: list[tuple[Field, str]], piece: str) -> None:
+        """Numbers to ``piece``: in one call where all are there and of their exact types."""
+        layout, arguments, conditions = "", list[str](), list[str]()
+        for one, value in run:
+            assert isinstance(one.type, NumberType | EnumType)
+            layout += f"3s{one.type.letter}"
+            arguments += [self.source.constant("H", one.header), value]
+            conditions.append(self._is_exact(one.type, value))
+        with self.source.block(f"if {' and '.join(conditions)}:"):
+            self.source(f"{piece} = {self.source.packer(layout)}({', '.join(arguments)})")
+        with self.source.block("else:"):
+            self.source(f"{piece} = []", f"{self.add} = {piece}.append")
+            for one, value in run:
+                name = self.source.fresh("v")
+                self.source(f"{name} = {value}")
+                self._field(one, name)
+            self.source(f"{piece} = {self.source.constant('join', b''.join)}({piece})")
+
     def _run(self, run: list[tuple[Field, str]]) -> None:
         """Fields of a fixed size are packed in one call where all are there and of their exact types."""
         if len(run) == 1:
@@ -127,6 +174,11 @@ class EncoderWriter:
                 self._map(kind, name, header, depth)
 
     def _text(self, kind: TextType, name: str, header: bytes) -> None:
+        self._as_bytes(kind, name)
+        self._add(header, "i", f"len({name})")
+        self.source(f"{self.add}({name})")
+
+    def _as_bytes(self, kind: TextType, name: str) -> None:
         if kind.is_binary:
             as_bytes = self.source.constant("as_binary", as_binary)
             self.source(f"if type({name}) is not bytes: {name} = {as_bytes}({name})")
@@ -135,8 +187,6 @@ class EncoderWriter:
                 f"if type({name}) is not str and not isinstance({name}, str): raise {self.misfit}",
                 f"{name} = {name}.encode()",
             )
-        self._add(header, "i", f"len({name})")
-        self.source(f"{self.add}({name})")
 
     def _collection(self, kind: ListType | SetType, name: str, header: bytes, depth: int) -> None:
         if isinstance(kind, ListType):

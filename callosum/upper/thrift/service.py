@@ -242,7 +242,8 @@ def _exception_encoder(function: Function, path: str) -> Callable[[BaseException
 
 
 def _result_decoder(function: Function, path: str) -> Callable[[Body], Any]:  # a value of any IDL type
-    decode = fields_decoder(function.result, path)
+    success = function.success
+    decode = fields_decoder(function.result, path, success)
     fields = function.result.fields
     at = next((index for index, one in enumerate(fields) if one.id == 0), None)
     errors = [index for index, one in enumerate(fields) if one.id != 0]
@@ -251,6 +252,8 @@ def _result_decoder(function: Function, path: str) -> Callable[[Body], Any]:  # 
         if at is None and body == _VOID:
             return None
         values = decode(body)
+        if type(values) is not tuple:  # the result alone
+            return values
         if at is not None and values[at] is not None:
             return values[at]
         for index in errors:
