@@ -66,6 +66,23 @@ pack_record: Final = _RECORD.pack
 _unpack_record: Final = _RECORD.unpack_from
 _pack_head: Final = _HEAD.pack
 _unpack_head: Final = _HEAD.unpack_from
+_START: Final = struct.Struct("<IHHHB")
+"""length, header length, flags, and the first bytes of the header: two that say what it is, one that says how long its
+id is"""
+_unpack_start: Final = _START.unpack_from
+_SHORTEST: Final = 3
+"""Bytes of the shortest header."""
+_PLAIN_REPLY: Final = 0x0892
+"""An array of two, and the 8 of a REPLY."""
+_PLAIN_REQUEST: Final = 0x0595
+"""An array of five, and the 5 of a REQUEST."""
+_IDS: Final = {0xCD: (struct.Struct(">H").unpack_from, 5), 0xCE: (struct.Struct(">I").unpack_from, 7)}
+"""By msgpack's marker of a number: what reads it, and where it ends in the header."""
+_known: Final[dict[bytes, tuple[str, int]]] = {}
+"""The method and the flags in what stands behind the id of a REQUEST, as it was decoded before."""
+_REMEMBERED: Final = 1024
+_REMEMBERED_SIZE: Final = 256
+"""Bounds of what is remembered, in entries and in bytes of one: it comes from the other side."""
 # module constants: an attribute of another module costs more, and these are looked at for each record
 _MAX_RECORDS: Final = limits.MAX_RECORDS
 _MAX_FRAME_0: Final = limits.MAX_FRAME_0
@@ -294,35 +311,27 @@ def decode(frames: Sequence[Frame]) -> Batch:  # noqa: C901, PLR0912, PLR0915 - 
     alone = False
     for _ in range(records):
         start = offset + RECORD_SIZE
-        if start > size:
+        if start + _SHORTEST > size:
             raise ProtocolError("a record is cut off")
-        length, header_length, flags = _unpack_record(head, offset)
+        length, header_length, flags, kind, marker = _unpack_start(head, offset)
         offset, body_start = start + length, start + header_length
         if offset > size or body_start > offset or header_length > _MAX_HEADER or flags > _MAX_FLAGS:
             raise ProtocolError(f"a record of {length} bytes, header {header_length}, flags {flags} is not valid")
+        # the two messages of every call first, by their bytes; what does not look exactly so goes the long way
+        if not flags and marker in _IDS:
+            unpack_id, behind = _IDS[marker]
+            if kind == _PLAIN_REPLY and header_length == behind:
+                append(Reply(unpack_id(head, start + _SHORTEST)[0], head[body_start:offset]))
+                continue
+            if kind == _PLAIN_REQUEST:
+                known = _known.get(head[start + behind : body_start])
+                if known is not None and (ident := unpack_id(head, start + _SHORTEST)[0]):
+                    append(Request(ident, known[0], None, known[1], head[body_start:offset]))
+                    continue
         try:
             header = _unpack(head[start:body_start], max_ext_len=0, ext_hook=_refuse_extension)
         except Exception as error:  # noqa: BLE001 - whatever msgpack makes of hostile bytes
             raise ProtocolError(f"a header is not valid msgpack: {error}") from None
-        if not flags and type(header) is list:
-            # the two messages of every call first; what is not exactly of their shape goes the long way
-            if len(header) == 2:
-                kind, ident = header
-                if kind == _REPLY and type(kind) is type(ident) is int and 0 <= ident <= _MAX_INT:
-                    append(Reply(ident, head[body_start:offset]))
-                    continue
-            elif len(header) == 5 and header[0] == _REQUEST:
-                kind, ident, method, timeout_ms, request_flags = header
-                if (
-                    type(kind) is type(ident) is int
-                    and 0 < ident <= _MAX_INT
-                    and type(method) is str
-                    and (timeout_ms is None or (type(timeout_ms) is int and 0 <= timeout_ms <= _MAX_INT))
-                    and type(request_flags) is int
-                    and 0 <= request_flags <= _MAX_INT
-                ):
-                    append(Request(ident, method, timeout_ms, request_flags, head[body_start:offset]))
-                    continue
         body: Body
         if flags & _IN_FRAME:
             if frame >= len(frames) or length != header_length:
@@ -338,11 +347,21 @@ def decode(frames: Sequence[Frame]) -> Batch:  # noqa: C901, PLR0912, PLR0915 - 
         alone = alone or kind_of_message in _ALONE
         if kind_of_message in UNNUMBERED:
             unnumbered += 1
+        elif kind == _PLAIN_REQUEST and marker in _IDS:
+            _remember(message, head[start + _IDS[marker][1] : body_start])
     if offset != size or frame != len(frames):
         raise ProtocolError(f"{size - offset} bytes and {len(frames) - frame} frames belong to no record")
     if alone and records > 1:
         raise ProtocolError("a fragment and a message of the handshake are alone in their batch")
     return Batch(seq, ack, sent_ms, messages, records - unnumbered, size + extra)
+
+
+def _remember(message: Message, rest: bytes) -> None:
+    """What stands behind the id of a plain REQUEST is the same for all calls of a method."""
+    if isinstance(message, Request) and message.timeout_ms is None and len(rest) <= _REMEMBERED_SIZE:
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        _known[rest] = message.method, message.flags
 
 
 def _decode_message(header: object, body: Body, more: int) -> Message:
