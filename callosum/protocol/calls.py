@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from callosum.errors import CallosumError, Outcome
-from callosum.protocol.messages import Reply, Request
+from callosum.protocol.messages import Body, Key, Metadata, Reply, Request
 
 
 class SessionState(enum.IntEnum):
@@ -155,13 +155,33 @@ _PENDING: Final = IncomingState.PENDING
 _RUNNING: Final = INCOMING[_PENDING][IncomingEvent.START]
 
 
-class OutgoingCall:
-    """A call that this side makes."""
+class OutgoingCall(Request):
+    """A call that this side makes: the REQUEST that leaves, and what becomes of it. One is made for each call."""
 
-    __slots__ = ("failure", "first", "last", "offset", "reply", "request", "state", "waiter")
+    __slots__ = ("failure", "first", "last", "offset", "reply", "state", "waiter")
 
-    def __init__(self, request: Request, waiter: Any = None) -> None:  # the owner's own kind of handle
-        self.request = request
+    def __init__(  # noqa: PLR0917 - a keyword costs more, and one is made for each call
+        self,
+        method: str,
+        flags: int,
+        body: Body,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+        parent: int = 0,
+        codec: str = "",
+        deadline: float | None = None,
+        waiter: Any = None,  # the owner's own kind of handle
+    ) -> None:
+        self.id = 0
+        self.method = method
+        self.timeout_ms = None
+        self.flags = flags
+        self.body = body
+        self.key = key
+        self.metadata = metadata
+        self.parent = parent
+        self.codec = codec
+        self.deadline = deadline
         self.waiter = waiter
         """Whatever the owner of the session wants to find the caller by."""
         self.state = OutgoingState.QUEUED
@@ -173,6 +193,20 @@ class OutgoingCall:
         """Bytes of the body that are numbered, where it travels in fragments."""
         self.reply: Reply | None = None
         self.failure: CallosumError | None = None
+
+    def twin(self) -> OutgoingCall:
+        """The same call, to be made once more, on another session."""
+        return OutgoingCall(
+            self.method,
+            self.flags,
+            self.body,
+            self.key,
+            self.metadata,
+            self.parent,
+            self.codec,
+            self.deadline,
+            self.waiter,
+        )
 
     def outcome(self, handed_over: int) -> Outcome:
         """What is known of it without an answer, where records below ``handed_over`` were handed over."""

@@ -260,7 +260,7 @@ class SessionCore:
                 set_timeout(request, now)
             if isinstance(message, Request) or (isinstance(message, Fragment) and not message.more):
                 call = self.outbox.outgoing.get(message.id)
-                if call is not None and call.request.flags & ONEWAY:
+                if call is not None and call.flags & ONEWAY:
                     departure.oneways.append(call)  # it has a number, and the link broke before it was handed over
             header, body = wire.header_and_body(message)
             departure.add(header, body, wire.fragment_flags(message))
@@ -323,8 +323,7 @@ class SessionCore:
 
     def open_call(self, call: OutgoingCall, now: float) -> None:
         """Queue a call; it is registered before anything of it leaves."""
-        request = call.request
-        if request.deadline is None and not request.parent:
+        if call.deadline is None and not call.parent:
             self.outbox.add_request(call)
         else:
             self.outgoing.open(call)
@@ -341,7 +340,7 @@ class SessionCore:
 
     def _watch(self, call: OutgoingCall, now: float) -> None:
         patience = self.terms.patience
-        if patience is not None and call.request.deadline is None:
+        if patience is not None and call.deadline is None:
             self._deadlines.add(now + patience, call)
 
     @property
@@ -478,7 +477,7 @@ class SessionCore:
         for call in self._deadlines.expired(now):
             if isinstance(call, IncomingCall):
                 self.incoming.expire(call, events)
-            elif call.request.deadline is not None:
+            elif call.deadline is not None:
                 self.outgoing.expire(call, self.state is SessionState.OPEN, events)
             elif self.state is not SessionState.OPEN:
                 self.outgoing.lose_patience(call, events)

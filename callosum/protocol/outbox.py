@@ -156,17 +156,17 @@ class Outbox:
 
     def add_request_ahead(self, call: OutgoingCall) -> None:
         """A call that waits neither for the gate nor for other calls: a nested one, or one of ``on_connect``."""
-        (self._nested if call.request.parent else self._ahead).append(call)
+        (self._nested if call.parent else self._ahead).append(call)
 
     def disown(self, parent: int) -> list[OutgoingCall]:
         """Take out the nested calls that have no number yet, of a parent that ends now: they are nested no more."""
-        found = [call for call in self._nested if call.request.parent == parent]
+        found = [call for call in self._nested if call.parent == parent]
         for call in found:
             self._nested.remove(call)
         held = (call for call in (*self._bulk, *_chain(self._behind)) if isinstance(call, OutgoingCall))
         for call in (*found, *held):
-            if call.request.parent == parent and call.state is _QUEUED:
-                call.request.parent = 0
+            if call.parent == parent and call.state is _QUEUED:
+                call.parent = 0
         return found
 
     def add_requests_first(self, calls: list[OutgoingCall]) -> None:
@@ -176,7 +176,7 @@ class Outbox:
     def withdraw(self, call: OutgoingCall) -> None:
         """A queued call has ended: it is left out when its turn comes, or before, once such are most of the queue."""
         if self._bulk:
-            behind = self._behind.get(call.request.key) if call.request.key is not None else None
+            behind = self._behind.get(call.key) if call.key is not None else None
             if call in self._bulk:
                 self._bulk.remove(call)
                 self._early.discard(call)
@@ -316,13 +316,12 @@ class Outbox:
         before = length
         ident = self._next_id
         while queue:
-            call = queue[0]
-            request = call.request
+            request = queue[0]
             body = request.body
             body_size = len(body)
-            if call.state is not _QUEUED or body_size > INLINE_BODY or (behind and request.key in behind):
+            if request.state is not _QUEUED or body_size > INLINE_BODY or (behind and request.key in behind):
                 queue.popleft()
-                self._divert(call, queue)
+                self._divert(request, queue)
                 continue
             if records >= MAX_RECORDS or (not request.parent and (window.calls <= 0 or window.size <= 0)):
                 break
@@ -341,11 +340,11 @@ class Outbox:
             queue.popleft()
             if not request.parent:
                 window.begin_call(body_size)
-            call.state = _NUMBERED
-            call.first = call.last = number
+            request.state = _NUMBERED
+            request.first = request.last = number
             if request.flags & ONEWAY:
-                departure.oneways.append(call)
-            outgoing[ident] = call
+                departure.oneways.append(request)
+            outgoing[ident] = request
             append_message(request)
             ident += 2
             number += 1
@@ -359,7 +358,7 @@ class Outbox:
             return
         if queue is self._ahead:
             self._early.add(call)
-        key = call.request.key
+        key = call.key
         if key is not None and key in self._behind:
             self._behind[key].append(call)
             return
@@ -370,9 +369,9 @@ class Outbox:
     def _number(self, call: OutgoingCall, departure: Departure) -> None:
         call.state = _NUMBERED
         self._next_id += 2
-        if call.request.flags & ONEWAY:
+        if call.flags & ONEWAY:
             departure.oneways.append(call)
-        self.outgoing[call.request.id] = call
+        self.outgoing[call.id] = call
 
     def _take_fragment(self, departure: Departure, gate: Gate, now: float) -> None:
         """One fragment of the first large body in turn that may go on."""
@@ -397,14 +396,14 @@ class Outbox:
 
     def _may_go_on(self, call: OutgoingCall, gate: Gate) -> bool:
         if call.offset:
-            return bool(call.request.parent) or self.window.may_spend(call)
-        if call.request.parent:
+            return bool(call.parent) or self.window.may_spend(call)
+        if call.parent:
             return gate is not Gate.SHUT
         return self.window.is_open and (gate is Gate.OPEN or (gate is Gate.AHEAD and call in self._early))
 
     def _has_room(self, entry: OutgoingCall | BulkReply) -> bool:
         """Whether one more fragment may be unacknowledged; the first always may, however small the bounds are."""
-        body = entry.request.body if isinstance(entry, OutgoingCall) else entry.reply.body
+        body = entry.body if isinstance(entry, OutgoingCall) else entry.reply.body
         size = min(FRAGMENT, len(body) - entry.offset)
         resend, limits = self._resend, self._limits
         return (not resend.bulk or resend.bulk + size <= limits.bulk_window) and (
@@ -412,24 +411,23 @@ class Outbox:
         )
 
     def _send_request_fragment(self, call: OutgoingCall, departure: Departure, now: float) -> bool:
-        request = call.request
         if not call.offset:
-            request.id = self._next_id
-            set_timeout(request, now)
+            call.id = self._next_id
+            set_timeout(call, now)
             self._number(call, departure)
             call.first = self._resend.next
-        part, end = _part(request.body, call.offset)
-        finished = end == len(request.body)
-        if not call.request.parent:
+        part, end = _part(call.body, call.offset)
+        finished = end == len(call.body)
+        if not call.parent:
             if call.offset:
                 self.window.spend(len(part), call)
             else:
                 self.window.begin_call(len(part), call)
         if call.offset or not finished:
-            first = None if call.offset else request
-            self._add_bulk(departure, Fragment(first, Type.REQUEST, request.id, part, not finished))
+            first = None if call.offset else call
+            self._add_bulk(departure, Fragment(first, Type.REQUEST, call.id, part, not finished))
         else:
-            self._add_bulk(departure, request)
+            self._add_bulk(departure, call)
         if not call.offset:
             self._early.discard(call)
             self._release_key(call)
@@ -438,16 +436,16 @@ class Outbox:
             call.last = self._resend.next
         elif departure.oneways:
             departure.oneways.clear()  # it ends with its last fragment
-        if finished and request.flags & ONEWAY:
+        if finished and call.flags & ONEWAY:
             departure.oneways = [call]
         return finished
 
     def _release_key(self, call: OutgoingCall) -> None:
-        key = call.request.key
+        key = call.key
         if key is None:
             return
         for waiting in reversed(self._behind.pop(key)):
-            if waiting.request.parent:
+            if waiting.parent:
                 self._nested.appendleft(waiting)
             elif waiting in self._early:
                 self._early.discard(waiting)

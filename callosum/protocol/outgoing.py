@@ -7,7 +7,6 @@ follows from what was handed over and from nothing else.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
 from collections.abc import Mapping
 from typing import Final, cast
@@ -63,25 +62,24 @@ class OutgoingCalls:
 
     def open(self, call: OutgoingCall) -> None:
         """Queue a call."""
-        request = call.request
-        if request.deadline is not None:
-            self._deadlines.add(request.deadline, call)
-        if request.parent:
+        if call.deadline is not None:
+            self._deadlines.add(call.deadline, call)
+        if call.parent:
             self._open_nested(call)
         else:
             self._outbox.add_request(call)
 
     def open_ahead(self, call: OutgoingCall) -> None:
         """Queue a call that waits for no other."""
-        if call.request.deadline is not None:
-            self._deadlines.add(call.request.deadline, call)
+        if call.deadline is not None:
+            self._deadlines.add(call.deadline, call)
         self._outbox.add_request_ahead(call)
 
     def _open_nested(self, call: OutgoingCall) -> None:
-        parent = self._incoming.get(call.request.parent)
+        parent = self._incoming.get(call.parent)
         if parent is None or parent.state is not IncomingState.RUNNING or parent.request.flags & ONEWAY:
             # a task that outlives its handler calls without it; a oneway has ended for its caller as soon as it left
-            call.request.parent = 0
+            call.parent = 0
             self._outbox.add_request(call)
         elif parent.nested < self._nested_limit:
             parent.nested += 1
@@ -96,20 +94,20 @@ class OutgoingCalls:
         if call.state is OutgoingState.ENDED:
             return
         sent = call.state is OutgoingState.SENT
-        self._assembly.drop((Type.REPLY, call.request.id))
+        self._assembly.drop((Type.REPLY, call.id))
         self._end(call)
         if sent:
-            self._outbox.add_control(Cancel(call.request.id, reason))
+            self._outbox.add_control(Cancel(call.id, reason))
         else:
             self._outbox.withdraw(call)
-            call.request.body = b""  # it may lie in its queue for a while
+            call.body = b""  # it may lie in its queue for a while
 
     def release_waiting(self, parent: IncomingCall) -> None:
         """The handler has ended: its nested calls that have no number yet go as ordinary ones."""
         calls = self._outbox.disown(parent.request.id)
         while parent.waiting:
             call = parent.waiting.popleft()
-            call.request.parent = 0
+            call.parent = 0
             calls.append(call)
         self._outbox.add_requests_first(calls)
 
@@ -120,7 +118,7 @@ class OutgoingCalls:
             # what has a number is sent, or sent again; only what the other side has nothing of can be taken out yet
             outcome = Outcome.UNKNOWN
         late = "before it was sent" if outcome is Outcome.NOT_SENT else "before an answer came"
-        call.failure = DeadlineExceeded(f"the deadline of {call.request.method} passed {late}", outcome=outcome)
+        call.failure = DeadlineExceeded(f"the deadline of {call.method} passed {late}", outcome=outcome)
         self.cancel(call, CancelReason.DEADLINE)
         events.append(call)
 
@@ -155,7 +153,7 @@ class OutgoingCalls:
             self._refuse(call, Refusal.TOO_LARGE, events)
             return
         call.reply = reply
-        if call.last and not call.request.parent:
+        if call.last and not call.parent:
             call.state = _ANSWERED
             del self._outbox.outgoing[reply.id]
         else:
@@ -205,7 +203,7 @@ class OutgoingCalls:
     def _answered(self, call: OutgoingCall) -> None:
         if not call.last:
             # the rest of its body stays here; the other side forgets the part that it has
-            self._outbox.add_control(Cancel(call.request.id))
+            self._outbox.add_control(Cancel(call.id))
         self._end(call)
 
     # --- the end of the session ---------------------------------------------------------------------------------------
@@ -228,14 +226,14 @@ class OutgoingCalls:
         """
         taken: dict[OutgoingCall, OutgoingCall] = {}
         for call in (*self.under_way.values(), *self._outbox.queued()):
-            if call.state is OutgoingState.ENDED or call.request.parent or call in taken:
+            if call.state is OutgoingState.ENDED or call.parent or call in taken:
                 continue
             if last_id is None:
                 unsent = call.outcome(self.handed_over) is Outcome.NOT_SENT
             else:
-                unsent = call.state is OutgoingState.QUEUED or call.request.id > last_id
+                unsent = call.state is OutgoingState.QUEUED or call.id > last_id
             if unsent:
-                taken[call] = OutgoingCall(dataclasses.replace(call.request, id=0, timeout_ms=None), call.waiter)
+                taken[call] = call.twin()
         for call in taken:
             self.cancel(call, CancelReason.CANCELLED)
         return tuple(taken.values())
@@ -245,10 +243,9 @@ class OutgoingCalls:
 
     def _end(self, call: OutgoingCall) -> None:
         call.state = OUTGOING[call.state][_END]
-        request = call.request
-        self._outbox.outgoing.pop(request.id, None)
-        if request.parent:
-            self._release_nested(call, self._incoming.get(request.parent))
+        self._outbox.outgoing.pop(call.id, None)
+        if call.parent:
+            self._release_nested(call, self._incoming.get(call.parent))
 
     def _release_nested(self, ended: OutgoingCall, parent: IncomingCall | None) -> None:
         """A nested call has ended: the next one that waits may leave."""

@@ -162,9 +162,8 @@ def header_and_body(message: Message) -> tuple[bytes, Body]:
     if kind is Reply:
         reply = cast(Reply, message)
         return reply_header(reply), reply.body
-    if kind is Request:
-        request = cast(Request, message)
-        return request_header(request), request.body
+    if isinstance(message, Request):
+        return request_header(message), message.body
     return _ENCODERS[kind](message)
 
 

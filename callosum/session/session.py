@@ -228,10 +228,9 @@ class Session(Channel):
     ) -> Awaitable[Body]:
         """One request and its reply; see `Channel.call`. Cancellation: safe; the handler is cancelled."""
         core, loop = self.core, self._loop
-        request = Request(0, method.wire_name, None, method.flags, body, key, metadata, parent, codec, deadline)
         caller = Caller(loop=loop)
-        caller.session = self
-        caller.call = call = OutgoingCall(request, caller)
+        call = OutgoingCall(method.wire_name, method.flags, body, key, metadata, parent, codec, deadline, caller)
+        caller.session, caller.call = self, call
         if (
             core.state is _OPEN
             and core.gate is _GATE_OPEN
@@ -254,7 +253,7 @@ class Session(Channel):
     def _open(self, call: OutgoingCall) -> None:
         """Queue a call that is not of the plainest kind."""
         core, now = self.core, self._loop.time()
-        self._check(call.request, now)
+        self._check(call, now)
         if core.gate is Gate.AHEAD and opening.get() is self:
             core.open_call_ahead(call)
         else:
@@ -436,7 +435,7 @@ class Session(Channel):
             caller.set_result(b"" if reply is None else reply.body)
         else:
             if isinstance(failure, RpcError):
-                failure.call = call.request.method
+                failure.call = call.method
             caller.set_exception(failure)
         self._settled.append(caller)
 

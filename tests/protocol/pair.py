@@ -15,7 +15,7 @@ from callosum.protocol.core import Role, SessionCore
 from callosum.protocol.events import Event
 from callosum.protocol.handshake import Terms, make_welcome
 from callosum.protocol.limits import Limits
-from callosum.protocol.messages import ONEWAY, Body, Hello, Key, Message, Request, Welcome
+from callosum.protocol.messages import ONEWAY, Body, Hello, Key, Message, Welcome
 
 T = TypeVar("T")
 Batch = list[bytes]
@@ -166,8 +166,8 @@ class Pair:
         oneway: bool = False,
     ) -> OutgoingCall:
         deadline = None if timeout is None else self.now + timeout
-        request = Request(0, "S/m", None, ONEWAY if oneway else 0, body, key, None, parent, deadline=deadline)
-        call = OutgoingCall(request)
+        flags = ONEWAY if oneway else 0
+        call = OutgoingCall("S/m", flags, body, key, parent=parent, deadline=deadline)
         core.open_call(call, self.now)
         return call
 

@@ -92,7 +92,7 @@ def test_only_an_open_or_resuming_session_can_detach():
     ],
 )
 def test_what_was_not_wholly_handed_over_did_not_run(first, last, handed_over, outcome):
-    call = OutgoingCall(Request(0, "S/m", None, 0, b""), waiter="me")
+    call = OutgoingCall("S/m", 0, b"", waiter="me")
     call.first, call.last = first, last
     assert call.outcome(handed_over) is outcome
     assert call.waiter == "me"
@@ -100,9 +100,20 @@ def test_what_was_not_wholly_handed_over_did_not_run(first, last, handed_over, o
 
 def test_a_new_call_has_nothing_yet():
     request = Request(0, "S/m", None, 0, b"")
-    outgoing = OutgoingCall(request)
+    outgoing = OutgoingCall("S/m", 0, b"")
     assert (outgoing.state, outgoing.first, outgoing.last, outgoing.offset) == (OutgoingState.QUEUED, 0, 0, 0)
     assert outgoing.reply is outgoing.failure is outgoing.waiter is None
+    assert (outgoing.id, outgoing.timeout_ms) == (0, None)
     incoming = IncomingCall(request, IncomingState.ARRIVING, 7)
     assert (incoming.request, incoming.state, incoming.size) == (request, IncomingState.ARRIVING, 7)
     assert (incoming.nested, incoming.waiting) == (0, None)
+
+
+def test_a_twin_is_the_same_call_made_once_more():
+    call = OutgoingCall("S/m", 2, b"body", "key", {"a": "b"}, 3, "json", 7.5, "me")
+    call.id, call.timeout_ms, call.first, call.last, call.state = 9, 100, 4, 5, OutgoingState.SENT
+    twin = call.twin()
+    fields = ("method", "flags", "body", "key", "metadata", "parent", "codec", "deadline", "waiter")
+    assert [getattr(twin, name) for name in fields] == [getattr(call, name) for name in fields]
+    assert (twin.id, twin.timeout_ms, twin.first, twin.last) == (0, None, 0, 0)
+    assert twin.state is OutgoingState.QUEUED

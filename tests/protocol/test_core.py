@@ -184,7 +184,7 @@ def test_an_end_before_any_connection():
     call = pair.call(pair.a)
     (event,) = pair.a.end("no more")
     assert isinstance(event, Ended)
-    assert event.unsent[0].request.method == call.request.method
+    assert event.unsent[0].method == call.method
     assert pair.a.receive([b""], pair.now) == []
 
 
@@ -218,7 +218,7 @@ def test_what_has_arrived_is_not_taken_twice():
     assert len(pair.give(pair.b, batches)) == 1
     assert pair.give(pair.b, batches) == [], "all of it is old"
     more = pair.call(pair.a)
-    assert [e.request.id for e in pair.move(pair.a)] == [more.request.id]
+    assert [e.request.id for e in pair.move(pair.a)] == [more.id]
 
 
 def test_a_batch_of_which_a_part_is_old():
@@ -549,7 +549,7 @@ def test_a_side_that_drains_rejects_what_comes_later(side):
         assert late.failure.outcome is Outcome.REJECTED
     nested = pair.call(core, parent=running.request.id)
     pair.pump()
-    assert nested.request.id in there.incoming.calls
+    assert nested.id in there.incoming.calls
     assert not core.is_settled() or core.is_flushed
     core.incoming.reply(running, b"done")
     pair.pump()
@@ -564,9 +564,9 @@ def test_a_drained_session_takes_back_what_was_not_sent_there():
     queued = pair.call(pair.a, b"2")
     pair.b.go_away("x")
     (draining,) = pair.move(pair.b)
-    assert [bytes(twin.request.body) for twin in draining.unsent] == [b"1", b"2"]
+    assert [bytes(twin.body) for twin in draining.unsent] == [b"1", b"2"]
     assert with_id.state is queued.state is OutgoingState.ENDED
-    assert pair.messages(pair.a) == [Cancel(with_id.request.id)]
+    assert pair.messages(pair.a) == [Cancel(with_id.id)]
 
 
 def test_a_refusal_in_the_batch_of_the_goaway_does_not_reach_a_caller_who_can_go_elsewhere():
@@ -576,7 +576,7 @@ def test_a_refusal_in_the_batch_of_the_goaway_does_not_reach_a_caller_who_can_go
     pair.b.go_away("x")
     pair.give(pair.a, sent)
     draining, *others = pair.move(pair.b)
-    assert [bytes(twin.request.body) for twin in draining.unsent] == [b"late"]
+    assert [bytes(twin.body) for twin in draining.unsent] == [b"late"]
     assert not others
     assert late.failure is None
 
@@ -768,7 +768,7 @@ def test_calls_of_on_connect_go_ahead():
     pair = Pair()
     pair.a.gate = Gate.AHEAD
     pair.connect()
-    waiting, ahead = pair.call(pair.a, b"w"), OutgoingCall(Request(0, "S/m", None, 0, b"a"))
+    waiting, ahead = pair.call(pair.a, b"w"), OutgoingCall("S/m", 0, b"a")
     pair.a.open_call_ahead(ahead)
     pair.pump()
     assert [bytes(c.request.body) for c in pair.b.incoming.calls.values()] == [b"a"]

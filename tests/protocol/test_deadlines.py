@@ -13,7 +13,7 @@ from callosum.protocol.messages import Request
 
 
 def outgoing():
-    return OutgoingCall(Request(0, "S/m", None, 0, b""))
+    return OutgoingCall("S/m", 0, b"")
 
 
 def incoming(state: IncomingState = IncomingState.RUNNING):

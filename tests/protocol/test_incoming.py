@@ -118,9 +118,7 @@ def test_nested_calls_take_no_window_and_need_their_parent():
     pair = Pair(Limits(window_calls=1, window_bytes=100)).connect()
     outer = pair.call(pair.b)
     pair.take(pair.b)
-    taken, nested, orphan = pair.raw(
-        pair.b, request(1), request(3, parent=outer.request.id), request(5, bytes(9), parent=88)
-    )
+    taken, nested, orphan = pair.raw(pair.b, request(1), request(3, parent=outer.id), request(5, bytes(9), parent=88))
     assert isinstance(taken, IncomingCall)
     assert isinstance(nested, IncomingCall)
     assert isinstance(orphan, Refused)
@@ -135,7 +133,7 @@ def test_a_drain_rejects_but_for_nested_calls(pair):
     outer = pair.call(pair.b)
     pair.take(pair.b)
     pair.b.go_away("x")
-    events = pair.raw(pair.b, request(1, flags=ONEWAY), request(3), request(5, parent=outer.request.id))
+    events = pair.raw(pair.b, request(1, flags=ONEWAY), request(3), request(5, parent=outer.id))
     assert [type(event) for event in events] == [Refused, Refused, IncomingCall]
     (error,) = answers(pair)
     assert (error.id, error.code, error.outcome) == (3, Code.UNAVAILABLE, Outcome.REJECTED)
@@ -174,7 +172,7 @@ def test_a_nested_body_in_fragments_takes_no_window(pair):
     outer = pair.call(pair.b)
     pair.take(pair.b)
     before = pair.b.incoming._window.size
-    pair.raw(pair.b, first(parent=outer.request.id))
+    pair.raw(pair.b, first(parent=outer.id))
     (call,) = pair.raw(pair.b, further(more=False))
     assert call.request.body == b"xy"
     assert pair.b.incoming._window.size == before
@@ -278,7 +276,7 @@ def nesting(**limits):
     pair = Pair(Limits(**limits)).connect()
     outer = pair.call(pair.b)
     pair.take(pair.b)
-    return pair, outer.request.id
+    return pair, outer.id
 
 
 def test_nested_calls_are_counted():
@@ -341,7 +339,7 @@ def test_cancel_in_every_state(pair):
 def test_a_nested_body_that_is_cancelled_returns_no_window(pair):
     outer = pair.call(pair.b)
     pair.take(pair.b)
-    pair.raw(pair.b, first(1, parent=outer.request.id))
+    pair.raw(pair.b, first(1, parent=outer.id))
     window = pair.b.incoming._window
     pair.raw(pair.b, Cancel(1))
     assert (window.calls, window._owed_calls) == (1024, 0)
@@ -435,7 +433,7 @@ def test_nested_calls_that_wait_go_on_without_their_handler():
         pair.a.incoming.reply(running, b"done")
         pair.pump()
         assert nested[3].state is OutgoingState.SENT
-        assert nested[3].request.parent == 0
+        assert nested[3].parent == 0
 
 
 def test_without_an_owner_nothing_is_released():

@@ -67,7 +67,7 @@ class Side:
         ahead: bool = False,
         deadline: float | None = None,
     ) -> OutgoingCall:
-        call = OutgoingCall(Request(0, "S/m", None, flags, body, key, parent=parent, deadline=deadline))
+        call = OutgoingCall("S/m", flags, body, key, parent=parent, deadline=deadline)
         (self.box.add_request_ahead if ahead or parent else self.box.add_request)(call)
         return call
 
@@ -106,10 +106,10 @@ class Side:
         """As a cancellation ends it."""
         queued = call.state is OutgoingState.QUEUED
         call.state = OutgoingState.ENDED
-        self.box.outgoing.pop(call.request.id, None)
+        self.box.outgoing.pop(call.id, None)
         if queued:
             self.box.withdraw(call)
-            call.request.body = b""
+            call.body = b""
 
 
 def kinds(messages: list[Message]) -> list[str]:
@@ -183,9 +183,9 @@ def test_ids_grow_by_two_in_the_order_of_leaving():
     batches = side.drain()
     assert [ids(batch) for batch in batches] == [[2, 4], [6], [8]]
     assert first_bytes(batches) == [2, 4, 1, 3]
-    assert [call.request.id for call in calls] == [6, 2, 8, 4]
+    assert [call.id for call in calls] == [6, 2, 8, 4]
     assert [(call.first, call.last) for call in calls] == [(3, 3), (1, 1), (4, 4), (2, 2)]
-    assert side.box.outgoing == {call.request.id: call for call in calls}
+    assert side.box.outgoing == {call.id: call for call in calls}
     assert all(call.state is OutgoingState.SENT for call in calls)
 
 
@@ -244,7 +244,7 @@ def test_a_timeout_is_what_is_left_when_the_record_leaves():
     small, large = side.request(deadline=51.2341), side.request(bytes(LARGE), deadline=51.0)
     late, never = side.request(deadline=49.0), side.request()
     side.drain()
-    assert [call.request.timeout_ms for call in (small, large, late, never)] == [1235, 1000, 0, None]
+    assert [call.timeout_ms for call in (small, large, late, never)] == [1235, 1000, 0, None]
 
 
 def test_an_endless_deadline_is_a_long_timeout():
@@ -306,7 +306,7 @@ def test_a_request_that_does_not_fit_has_no_id_yet():
     side.send()
     waiting = [call for call in calls if call.state is OutgoingState.QUEUED]
     assert waiting == list(side.box.requests)
-    assert {call.request.id for call in waiting} == {0}
+    assert {call.id for call in waiting} == {0}
 
 
 def test_the_offer_of_many_services_has_a_frame_of_its_own():
@@ -430,7 +430,7 @@ def test_a_body_that_fits_into_one_fragment_travels_whole_and_is_not_copied(size
     side.box.add_reply(Reply(2, reply := body(2, size)))
     departures = [side.compose(), side.compose()]
     messages = [message for departure in departures if departure for message in departure.messages]
-    assert kinds(messages) == ["Reply", "Request"]
+    assert kinds(messages) == ["Reply", "OutgoingCall"]
     assert getattr(messages[0], "body", None) is reply
     assert getattr(messages[1], "body", None) is request
 
@@ -440,7 +440,7 @@ def test_a_large_call_is_numbered_with_its_first_fragment_and_known_whole_with_i
     call = side.request(bytes(2 * FRAGMENT))
     side.send()
     assert (call.state, call.first, call.last) == (OutgoingState.SENT, 1, 0)
-    assert call.request.id == 1
+    assert call.id == 1
     side.send()
     assert (call.first, call.last) == (1, 2)
 
@@ -457,7 +457,7 @@ def test_no_more_than_the_bulk_window_is_unacknowledged(replies):
     assert side.resend.bulk == 2 * FRAGMENT
     assert side.send() == []
     small = side.request(b"x")
-    assert ids(side.send()) == [small.request.id]  # passes by
+    assert ids(side.send()) == [small.id]  # passes by
     side.resend.acknowledge(2, 0.0)
     assert side.send()
     assert side.send() == []
@@ -645,7 +645,7 @@ def test_disowned_calls_are_given_back_and_others_stay():
     mine, other = side.request(parent=2), side.request(parent=4)
     also = side.request(parent=2)
     assert side.box.disown(2) == [mine, also]
-    assert (mine.request.parent, also.request.parent, other.request.parent) == (0, 0, 4)
+    assert (mine.parent, also.parent, other.parent) == (0, 0, 4)
     assert list(side.box.queued_ahead()) == [other]
     waiting = side.request()
     side.box.add_requests_first([mine, also])
@@ -664,7 +664,7 @@ def test_disowned_calls_that_are_held_lose_their_parent_where_nothing_of_them_ha
     side.send()
     assert begun.state is OutgoingState.SENT
     assert side.box.disown(2) == []
-    assert [call.request.parent for call in (begun, waits, behind, stranger)] == [2, 0, 0, 4]
+    assert [call.parent for call in (begun, waits, behind, stranger)] == [2, 0, 0, 4]
 
 
 # --- oneways ----------------------------------------------------------------------------------------------------------
@@ -854,12 +854,12 @@ def test_whatever_is_asked_all_of_it_leaves_once_and_each_key_in_its_order(steps
     assert side.box._behind == {}
     assert side.box._early == set()
     assert side.box.reply_bytes == 0
-    bodies = {call.request.id: call.request.body for call in calls if call.state is not OutgoingState.ENDED}
+    bodies = {call.id: call.body for call in calls if call.state is not OutgoingState.ENDED}
     assert 0 not in bodies
     assert {ident: arrived[ident] for ident in bodies} == bodies
     assert answered == {reply.id: reply.body for reply in replies}
     for (key, how), same in of_key.items():
         if key is not None and how != "nested":
-            left = [call.request.id for call in same if call.request.id]
+            left = [call.id for call in same if call.id]
             assert left == sorted(left)
     assert order == sorted(order) == list(range(1, 2 * len(order), 2))

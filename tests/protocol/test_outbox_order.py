@@ -83,7 +83,7 @@ def test_requeued_calls_of_one_key_keep_their_order():
     pair = Pair()
     calls = [pair.call(pair.a, body, key="k") for body in (b"1" + LARGE, b"2", b"3" + LARGE, b"4")]
     unsent = pair.a.outgoing.take_unsent()
-    assert [bytes(call.request.body[:1]) for call in unsent] == [b"1", b"2", b"3", b"4"]
+    assert [bytes(call.body[:1]) for call in unsent] == [b"1", b"2", b"3", b"4"]
     assert {call.state for call in calls} == {OutgoingState.ENDED}
 
 
@@ -96,7 +96,7 @@ def test_requeued_calls_of_one_key_keep_their_order_where_a_large_body_has_been_
     assert pair.messages(pair.a) == []  # the large body waits for the window, the second call behind it
     pair.call(pair.a, b"4", key="k")
     unsent = pair.a.outgoing.take_unsent()
-    assert [bytes(call.request.body[:1]) for call in unsent] == [b"1", b"2", b"3", b"4"]
+    assert [bytes(call.body[:1]) for call in unsent] == [b"1", b"2", b"3", b"4"]
 
 
 @pytest.mark.parametrize("size", [1, INLINE + 1, 3 * FRAGMENT])
@@ -104,7 +104,7 @@ def test_on_connect_may_call_with_a_body_of_any_size(size):
     pair = Pair().connect()
     pair.a.gate = Gate.AHEAD
     pair.call(pair.a, b"later")
-    calls = [OutgoingCall(Request(0, "S/m", None, 0, b"x" * size, "k")) for _ in range(3)]
+    calls = [OutgoingCall("S/m", 0, b"x" * size, "k") for _ in range(3)]
     for call in calls:
         pair.a.open_call_ahead(call)
     assert sent(pair, pair.a) == [b"x"] * 3
@@ -117,12 +117,12 @@ def test_on_connect_may_call_with_a_body_of_any_size(size):
 def test_a_large_body_of_on_connect_waits_while_the_link_is_not_trusted():
     pair = Pair(heartbeat=1.0).connect()
     pair.a.gate = Gate.AHEAD
-    pair.a.open_call_ahead(OutgoingCall(Request(0, "S/m", None, 0, LARGE)))
+    pair.a.open_call_ahead(OutgoingCall("S/m", 0, LARGE))
     pair.now += 1.0
     pair.fire(pair.a)
     pair.take(pair.a)  # the PING
     pair.now += 1.0
-    pair.a.open_call_ahead(OutgoingCall(Request(0, "S/m", None, 0, LARGE)))
+    pair.a.open_call_ahead(OutgoingCall("S/m", 0, LARGE))
     pair.fire(pair.a)
     assert sent(pair, pair.a) == []
     pair.raw(pair.a)
@@ -134,7 +134,7 @@ def test_a_large_body_of_on_connect_that_waits_for_the_window_waits_for_trust_to
     pair.call(pair.a, b"0")
     pair.take(pair.a)
     pair.a.gate = Gate.AHEAD
-    pair.a.open_call_ahead(OutgoingCall(Request(0, "S/m", None, 0, LARGE)))
+    pair.a.open_call_ahead(OutgoingCall("S/m", 0, LARGE))
     assert pair.take(pair.a) == []
     for _ in range(2):
         pair.now += 1.0
@@ -151,7 +151,7 @@ def test_a_withdrawn_large_body_of_on_connect_leaves_nothing():
     pair.call(pair.a, b"0")
     pair.move(pair.a)
     pair.a.gate = Gate.AHEAD
-    call = OutgoingCall(Request(0, "S/m", None, 0, LARGE))
+    call = OutgoingCall("S/m", 0, LARGE)
     pair.a.open_call_ahead(call)
     assert pair.messages(pair.a) == []
     pair.a.outgoing.cancel(call, CancelReason.CANCELLED)
@@ -164,7 +164,7 @@ def test_a_nested_call_waits_for_no_window_and_for_no_call_of_on_connect(size):
     pair, running = nested_pair(Limits(window_calls=1))
     pair.call(pair.b, b"window")
     pair.move(pair.b)
-    pair.b.open_call_ahead(OutgoingCall(Request(0, "S/m", None, 0, b"ahead")))
+    pair.b.open_call_ahead(OutgoingCall("S/m", 0, b"ahead"))
     pair.call(pair.b, b"n" * size, parent=running.request.id)
     assert sent(pair, pair.b) == [b"n"]
 
@@ -183,8 +183,8 @@ def test_a_nested_call_that_has_not_left_when_its_handler_ends_goes_without_it()
     small = pair.call(pair.b, b"1", parent=running.request.id)
     large = pair.call(pair.b, b"2" + LARGE, parent=running.request.id)
     pair.b.incoming.reply(running, b"done")
-    assert small.request.parent == 0
-    assert large.request.parent == 0
+    assert small.parent == 0
+    assert large.parent == 0
     assert sent(pair, pair.b) == [b"1", b"2"]
 
 
@@ -197,7 +197,7 @@ def test_a_nested_call_whose_large_body_waits_goes_without_its_handler_too():
     pair.take(pair.b)  # one fragment: nothing is acknowledged
     assert begun.offset == FRAGMENT
     pair.b.incoming.finish(running)
-    assert [call.request.parent for call in (begun, held, behind)] == [ident, 0, 0]
+    assert [call.parent for call in (begun, held, behind)] == [ident, 0, 0]
 
 
 def test_large_bodies_take_turns():

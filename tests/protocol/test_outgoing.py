@@ -79,7 +79,7 @@ def test_the_reply_of_a_nested_call_makes_room(pair):
     running = pair.served(pair.a)
     call = sent(pair, parent=running.request.id)
     assert running.nested == 1
-    assert pair.raw(pair.a, Reply(call.request.id, b"")) == [call]
+    assert pair.raw(pair.a, Reply(call.id, b"")) == [call]
     assert running.nested == 0
 
 
@@ -183,14 +183,14 @@ def test_cancel_in_every_state(pair):
     pair.a.outgoing.cancel(queued, CancelReason.CANCELLED)
     pair.a.outgoing.cancel(queued, CancelReason.CANCELLED)
     pair.a.gate = Gate.OPEN
-    assert queued.request.body == b""
+    assert queued.body == b""
     assert pair.messages(pair.a) == [], "as if it had never been made"
     partly = pair.call(pair.a, bytes(5000))
     pair.next(pair.a)
     whole = sent(pair)
     for call in (partly, whole):
         pair.a.outgoing.cancel(call, CancelReason.DEADLINE)
-        assert Cancel(call.request.id, CancelReason.DEADLINE) in pair.messages(pair.a)
+        assert Cancel(call.id, CancelReason.DEADLINE) in pair.messages(pair.a)
         pair.a.outgoing.cancel(call, CancelReason.DEADLINE)
         assert pair.messages(pair.a) == []
     assert pair.a.in_flight == 0
@@ -238,7 +238,7 @@ def test_a_large_body_that_is_left_half_way_lets_nobody_pass(pair):
     pair.next(pair.a)
     pair.a.outgoing.cancel(first, CancelReason.CANCELLED)
     pair.pump()
-    assert first.request.id < second.request.id < third.request.id
+    assert first.id < second.id < third.id
 
 
 def test_calls_are_taken_back_in_the_order_of_their_key(pair):
@@ -253,7 +253,7 @@ def test_calls_are_taken_back_in_the_order_of_their_key(pair):
     assert pair.a.frames_to_send(pair.now) is not None
     pair.call(pair.a, bytes(9), key="k")
     (event,) = [e for e in pair.a.end("over") if isinstance(e, Ended)]
-    assert [len(twin.request.body) for twin in event.unsent if twin.request.key] == [*sizes, 9]
+    assert [len(twin.body) for twin in event.unsent if twin.key] == [*sizes, 9]
     assert other.state is OutgoingState.ENDED
 
 
@@ -268,15 +268,15 @@ def test_the_ninth_nested_call_waits_and_goes_on(pair):
     pair.a.outgoing.cancel(nested[8], CancelReason.CANCELLED)
     pair.pump()
     assert nested[9].state is OutgoingState.QUEUED, "who only waited had no place to give"
-    pair.raw(pair.a, Reply(nested[0].request.id, b""))
+    pair.raw(pair.a, Reply(nested[0].id, b""))
     pair.pump()
     assert (nested[9].state, nested[10].state) == (OutgoingState.SENT, OutgoingState.QUEUED)
-    pair.raw(pair.a, Reply(nested[1].request.id, b""))
+    pair.raw(pair.a, Reply(nested[1].id, b""))
     pair.pump()
     assert nested[10].state is OutgoingState.SENT
-    assert all(call.request.parent for call in nested)
+    assert all(call.parent for call in nested)
     for call in nested[2:8] + nested[9:]:
-        pair.raw(pair.a, Reply(call.request.id, b""))
+        pair.raw(pair.a, Reply(call.id, b""))
     assert running.nested == 0
 
 
@@ -304,14 +304,14 @@ def test_a_task_that_outlives_its_handler_calls_without_it(pair, how):
         ident = 98
     call = pair.call(pair.a, parent=ident)
     pair.pump()
-    assert (call.state, call.request.parent) == (OutgoingState.SENT, 0)
+    assert (call.state, call.parent) == (OutgoingState.SENT, 0)
 
 
 def test_a_nested_call_that_outlives_its_handler_may_end(pair):
     running = pair.served(pair.a)
     call = sent(pair, parent=running.request.id)
     pair.a.incoming.finish(running)
-    assert pair.raw(pair.a, Reply(call.request.id, b"")) == [call]
+    assert pair.raw(pair.a, Reply(call.id, b"")) == [call]
 
 
 # --- deadlines --------------------------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_a_deadline_of_a_body_that_was_sent_in_part(pair):
     assert expire(pair) == [call]
     assert call.failure is not None
     assert call.failure.outcome is Outcome.NOT_SENT
-    assert Cancel(call.request.id, CancelReason.DEADLINE) in pair.messages(pair.a)
+    assert Cancel(call.id, CancelReason.DEADLINE) in pair.messages(pair.a)
 
 
 def test_a_deadline_before_an_answer(pair):
@@ -372,9 +372,9 @@ def test_the_deadline_of_a_oneway_that_waits_for_the_connection(pair):
 def test_deadlines_of_calls_ahead_and_nested(pair):
     running = pair.served(pair.a)
     nested = [pair.call(pair.a, parent=running.request.id, timeout=1.0) for _ in range(10)]
-    ahead = OutgoingCall(Request(0, "S/m", None, 0, b"", deadline=pair.now + 1.0))
+    ahead = OutgoingCall("S/m", 0, b"", deadline=pair.now + 1.0)
     pair.a.open_call_ahead(ahead)
-    without = OutgoingCall(Request(0, "S/m", None, 0, b""))
+    without = OutgoingCall("S/m", 0, b"")
     pair.a.open_call_ahead(without)
     pair.pump()
     assert set(expire(pair)) == {*nested, ahead}
@@ -397,10 +397,10 @@ def test_what_is_known_of_calls_when_the_session_ends(pair):
     handed, oneway = sent(pair), sent(pair, oneway=True)
     nested = [pair.call(pair.a, parent=running.request.id) for _ in range(9)]
     ended = sent(pair)
-    pair.raw(pair.a, Reply(ended.request.id, b""))
+    pair.raw(pair.a, Reply(ended.id, b""))
     partly = pair.call(pair.a, bytes(5000))
     pair.next(pair.a)
-    ahead = OutgoingCall(Request(0, "S/m", None, 0, b""))
+    ahead = OutgoingCall("S/m", 0, b"")
     pair.a.open_call_ahead(ahead)
     offered = pair.call(pair.a, b"o")
     assert pair.a.frames_to_send(pair.now) is not None
@@ -408,8 +408,8 @@ def test_what_is_known_of_calls_when_the_session_ends(pair):
     events = pair.a.end("over")
     end = events[-1]
     assert isinstance(end, Ended)
-    assert {len(twin.request.body) for twin in end.unsent} >= {5000, 1}
-    assert {bytes(twin.request.body) for twin in end.unsent} >= {b"o", b"q"}
+    assert {len(twin.body) for twin in end.unsent} >= {5000, 1}
+    assert {bytes(twin.body) for twin in end.unsent} >= {b"o", b"q"}
     for call in (partly, offered, queued):
         assert call.state is OutgoingState.ENDED
         assert call not in events
@@ -438,8 +438,8 @@ def test_what_has_ended_is_not_taken_elsewhere(pair):
     pair.a.outgoing.cancel(gone, CancelReason.CANCELLED)
     call.waiter = "w"
     (twin,) = pair.a.outgoing.take_unsent()
-    assert (twin.waiter, twin.request.body, twin.request.deadline) == ("w", b"2", pair.now + 9.0)
-    assert (twin.request.id, twin.request.timeout_ms, twin.state) == (0, None, OutgoingState.QUEUED)
+    assert (twin.waiter, twin.body, twin.deadline) == ("w", b"2", pair.now + 9.0)
+    assert (twin.id, twin.timeout_ms, twin.state) == (0, None, OutgoingState.QUEUED)
     assert pair.a.outgoing.take_unsent() == ()
 
 
@@ -450,7 +450,7 @@ def test_twins_of_bodies_that_were_sent_in_part_are_made_once(pair):
     pair.call(pair.a, parent=running.request.id)
     pair.take(pair.a)
     kept = sent(pair)
-    (twin,) = pair.a.outgoing.take_unsent(call.request.id) or (None,)
+    (twin,) = pair.a.outgoing.take_unsent(call.id) or (None,)
     assert twin is not None
-    assert twin.request.id == 0
+    assert twin.id == 0
     assert kept.state is OutgoingState.ENDED

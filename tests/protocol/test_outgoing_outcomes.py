@@ -67,7 +67,7 @@ def test_what_the_connection_never_took_is_unsent_once_that_is_gone_and_is_voide
     assert outcome(call) is Outcome.NOT_SENT
     pair.resume()
     window = pair.a.outbox.window
-    assert pair.messages(pair.a) == [Void(), Cancel(call.request.id, CancelReason.DEADLINE)]
+    assert pair.messages(pair.a) == [Void(), Cancel(call.id, CancelReason.DEADLINE)]
     assert (window.calls, window.size) == (1024, Limits().window_bytes)
 
 
@@ -87,7 +87,7 @@ def test_a_large_call_that_was_sent_in_part_is_sent_to_its_end_after_a_cut(onewa
     last, cancel = pair.messages(pair.a)
     assert isinstance(last, Fragment)
     assert not last.more
-    assert cancel == Cancel(call.request.id, CancelReason.DEADLINE)
+    assert cancel == Cancel(call.id, CancelReason.DEADLINE)
 
 
 def test_all_of_a_batch_that_was_never_taken_is_voided():
@@ -180,7 +180,7 @@ def test_a_nested_call_that_ends_while_it_waits_makes_room_for_no_other():
     assert sent_now(pair) == 0
     pair.b.outgoing.cancel(calls[0], CancelReason.CANCELLED)
     assert sent_now(pair) == 1
-    assert calls[9].request.id > 0
+    assert calls[9].id > 0
 
 
 def test_what_is_called_in_the_handler_of_a_oneway_has_no_parent():
@@ -191,8 +191,8 @@ def test_what_is_called_in_the_handler_of_a_oneway_has_no_parent():
     running.start()
     call = pair.call(pair.b, parent=running.request.id)
     pair.pump()
-    assert call.request.parent == 0
-    assert [event.request.id for event in pair.seen(pair.a, IncomingCall)] == [call.request.id]
+    assert call.parent == 0
+    assert [event.request.id for event in pair.seen(pair.a, IncomingCall)] == [call.id]
 
 
 def hostile_nested(pair, count, parent, **fields):
@@ -204,12 +204,12 @@ def test_who_makes_more_nested_calls_than_permitted_is_answered():
     pair = Pair().connect()
     parent = pair.call(pair.a)
     pair.pump()
-    events = hostile_nested(pair, 10, parent.request.id)
+    events = hostile_nested(pair, 10, parent.id)
     assert [type(event) for event in events] == [IncomingCall] * 8 + [Refused] * 2
     errors = [message for message in pair.messages(pair.a) if isinstance(message, Error)]
     assert {(error.code.name, error.outcome) for error in errors} == {("RESOURCE_EXHAUSTED", Outcome.REJECTED)}
     pair.a.incoming.finish(events[0])
-    (event,) = pair.raw(pair.a, Request(100, "S/m", None, 0, b"", parent=parent.request.id))
+    (event,) = pair.raw(pair.a, Request(100, "S/m", None, 0, b"", parent=parent.id))
     assert isinstance(event, IncomingCall)
 
 
@@ -220,7 +220,7 @@ def test_nested_calls_that_were_cancelled_count_until_their_handlers_end():
     taken = []
     for number in range(1, 60):
         ident = 2 * number
-        events = pair.raw(pair.a, Request(ident, "S/m", None, 0, b"", parent=parent.request.id), Cancel(ident))
+        events = pair.raw(pair.a, Request(ident, "S/m", None, 0, b"", parent=parent.id), Cancel(ident))
         taken.append(isinstance(events[0], IncomingCall))
     assert taken == [True] * 32 + [False] * 27
     for call in list(pair.a.incoming.calls.values()):
@@ -231,7 +231,7 @@ def test_nested_calls_that_were_cancelled_count_until_their_handlers_end():
 
 def test_the_bodies_of_nested_calls_are_bounded():
     pair = Pair(Limits(unfinished_bytes=1000)).connect()
-    parent = pair.call(pair.a).request
+    parent = pair.call(pair.a)
     pair.pump()
     one, two, three = (
         Request(ident, "S/m", None, 0, bytes(size), parent=parent.id) for ident, size in ((2, 600), (4, 500), (6, 400))
@@ -244,7 +244,7 @@ def test_the_bodies_of_nested_calls_are_bounded():
 
 def test_the_bodies_of_nested_calls_in_fragments_are_bounded():
     pair = Pair(Limits(unfinished_bytes=1000)).connect()
-    parent = pair.call(pair.a).request
+    parent = pair.call(pair.a)
     pair.pump()
     whole = Request(2, "S/m", None, 0, bytes(600), parent=parent.id)
     pair.raw(pair.a, whole)

@@ -24,7 +24,6 @@ from callosum.protocol.messages import (
     UNNUMBERED,
     CancelReason,
     Hello,
-    Request,
     ResetCode,
     Type,
     Welcome,
@@ -224,7 +223,7 @@ class Example:
         self.deliver(self.listener, now)
 
     def call(self, now: float) -> OutgoingCall:
-        call = OutgoingCall(Request(0, "Echo/say", None, 0, b""))
+        call = OutgoingCall("Echo/say", 0, b"")
         self.connector.open_call(call, now)
         return call
 

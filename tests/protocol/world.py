@@ -579,8 +579,8 @@ class World:
         deadline = None if timeout is None else self.now + timeout
         ident = 0 if parent is None else parent.call.request.id
         flags = ONEWAY if oneway else 0
-        request = Request(0, f"S/{uid}", None, flags, body_of(uid, made.size), key, None, ident, deadline=deadline)
-        call = OutgoingCall(request, made)
+        body = body_of(uid, made.size)
+        call = OutgoingCall(f"S/{uid}", flags, body, key, parent=ident, deadline=deadline, waiter=made)
         self.made[uid] = self.live[uid] = made
         self.register(made, call, session)
         if parent is not None:
