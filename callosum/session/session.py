@@ -323,7 +323,8 @@ class Session(Channel):
         """A run of batches is over: handlers start, callers go on, and what they make leaves."""
         self._in_run = True
         try:
-            self.dispatcher.drained()
+            if self._served:
+                self.dispatcher.drained()
             if self._settled:
                 self._resume_callers()
         finally:
@@ -350,7 +351,10 @@ class Session(Channel):
 
     def flush_answers(self) -> None:
         """Send at once where nothing else is in flight, soon together with others where something is."""
-        if self._under_way or self._served or self._in_run:
+        if self._in_run:
+            if not self._settled:
+                self.flush()
+        elif self._under_way or self._served:
             self.flush_soon()
         else:
             self.flush()
@@ -445,6 +449,8 @@ class Session(Channel):
         The other side works on one half of the calls while this side goes on with the other half.
         """
         waiting = len(self._settled)
+        if waiting <= _LEAST:
+            return waiting
         size = min(MAX_RECORDS, max(_LEAST, (waiting + len(self._under_way)) // 2))
         return size if waiting > size + _REST else waiting
 

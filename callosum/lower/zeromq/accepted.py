@@ -270,7 +270,7 @@ class ZeroMQListener(Listener):
     def take(self) -> None:
         """Receive one message: the routing id, and then the frames, of which there is at least one."""
         recv = self.driver.recv
-        routing_id = recv(DONTWAIT, False).bytes  # noqa: FBT003 - pyzmq's
+        routing_id = self.driver.recv_bytes(DONTWAIT)
         frame = recv(DONTWAIT, False)  # noqa: FBT003 - pyzmq's
         connection = self._connections.get(routing_id)
         if connection is None:
