@@ -135,7 +135,7 @@ def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any,
         if handled is not None:
             channel, parent = handled.way_to(channel)
         codec_name, codec = channel.codec(method)
-        body = codec.encode_args(*args, **kwargs)
+        body = codec.encode_args(*args, **kwargs) if kwargs else codec.encode_args(*args)
         reply = await channel.call(method, codec_name, body, deadline, options.key, metadata, parent)
         if is_oneway:
             return None

@@ -32,6 +32,13 @@ class SendWindow:
         if self.size <= 0:
             self.overdrawing = call
 
+    def begin_calls(self, calls: int, size: int) -> None:
+        """Whole calls have begun, and so much is left of the window."""
+        if size <= 0 and calls < self.calls:
+            self.overdrawing = None
+        self.calls = calls
+        self.size = size
+
     def may_spend(self, call: object) -> bool:
         """Whether a further fragment of this call may be sent."""
         return self.size > 0 or self.overdrawing is call

@@ -270,17 +270,15 @@ class IncomingCalls:
         """The handler of a call has ended, or never ran: its window goes back."""
         if call.state is _ENDED:
             return
-        call.state = INCOMING[call.state][_END]
+        call.state = _ENDED  # from all other states, by the table
         request = call.request
         self.calls.pop(request.id, None)
         if call.nested:
             self.release(call)
         if request.parent:
             self._drop_nested(call)
-        else:
-            window = self._window
-            if window.owe(1, call.size):
-                self._outbox.add_credit(*window.take_owed())
+        elif (window := self._window).owe(1, call.size):
+            self._outbox.add_credit(*window.take_owed())
 
     def expire(self, call: IncomingCall, events: list[Event]) -> None:
         """The deadline of a call has passed."""

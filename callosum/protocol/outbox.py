@@ -311,43 +311,45 @@ class Outbox:
     def _take_requests(self, departure: Departure, queue: deque[OutgoingCall], now: float) -> None:
         """The requests that fit, and may go by the call window. Written out flat: every call passes through here."""
         messages, window, behind, outgoing = departure.messages, self.window, self._behind, self.outgoing
-        append_message, add_parts = messages.append, departure.parts.extend
+        append_message, add_parts, take = messages.append, departure.parts.extend, queue.popleft
         number, records, length = self._resend.next + len(messages), departure.records, departure.length
+        calls_left, size_left = window.calls, window.size
         before = length
         ident = self._next_id
         while queue:
-            request = queue[0]
-            body = request.body
+            call = queue[0]
+            body, parent = call.body, call.parent
             body_size = len(body)
-            if request.state is not _QUEUED or body_size > INLINE_BODY or (behind and request.key in behind):
-                queue.popleft()
-                self._divert(request, queue)
+            if call.state is not _QUEUED or body_size > INLINE_BODY or (behind and call.key in behind):
+                self._divert(take(), queue)
                 continue
-            if records >= MAX_RECORDS or (not request.parent and (window.calls <= 0 or window.size <= 0)):
+            if records >= MAX_RECORDS or (not parent and (calls_left <= 0 or size_left <= 0)):
                 break
-            request.id = ident
-            if request.deadline is not None:
-                set_timeout(request, now)
-            header = request_header(request)
+            call.id = ident
+            if call.deadline is not None:
+                set_timeout(call, now)
+            header = request_header(call)
             header_size = len(header)
             size = header_size + body_size
             if length + RECORD_SIZE + size > MAX_FRAME_0:
-                request.id = 0
+                call.id = 0
                 break
             add_parts((pack_record(size, header_size, 0), header, body))
+            take()
             records += 1
             length += RECORD_SIZE + size
-            queue.popleft()
-            if not request.parent:
-                window.begin_call(body_size)
-            request.state = _NUMBERED
-            request.first = request.last = number
-            if request.flags & ONEWAY:
-                departure.oneways.append(request)
-            outgoing[ident] = request
-            append_message(request)
+            if not parent:
+                calls_left -= 1
+                size_left -= body_size
+            call.state = _NUMBERED
+            call.first = call.last = number
+            if call.flags & ONEWAY:
+                departure.oneways.append(call)
+            outgoing[ident] = call
+            append_message(call)
             ident += 2
             number += 1
+        window.begin_calls(calls_left, size_left)
         self._next_id = ident
         departure.records, departure.length = records, length
         departure.size += length - before

@@ -45,6 +45,7 @@ class OutgoingCalls:
         self, limits: Limits, outbox: Outbox, deadlines: Deadlines, incoming: Mapping[int, IncomingCall]
     ) -> None:
         self._outbox = outbox
+        self._outgoing = outbox.outgoing
         self._deadlines = deadlines
         self._incoming = incoming
         self._nested_limit = limits.nested_calls
@@ -140,9 +141,10 @@ class OutgoingCalls:
 
     def on_reply(self, reply: Reply, events: list[Event]) -> None:
         """The outcome of a call, or the last fragment of it."""
-        call = self._outbox.outgoing.get(reply.id)
+        ident, outgoing = reply.id, self._outgoing
+        call = outgoing.get(ident)
         if self._assembly.unfinished:
-            key = (int(Type.REPLY), reply.id)
+            key = (int(Type.REPLY), ident)
             if key in self._assembly.unfinished:
                 if not self._add_fragment(key, reply.body, call, events):
                     return
@@ -155,7 +157,7 @@ class OutgoingCalls:
         call.reply = reply
         if call.last and not call.parent:
             call.state = _ANSWERED
-            del self._outbox.outgoing[reply.id]
+            del outgoing[ident]
         else:
             self._answered(call)
         events.append(call)

@@ -145,27 +145,35 @@ class Workers:
             self._stale = 0
 
     def run(self) -> None:
-        """A run of `submit` is over: where there is something to do, a parked worker does it here and now."""
-        if not self._parked or asyncio.current_task(self._loop) is not None:
-            self.wake()
-        elif self._is_wanted() and (parked := self._unpark()) is not None:
-            parked.resume()
+        """A run of `submit` is over: where there is something to do, a worker does it here and now, if one is there."""
+        if self._is_wanted():
+            parked = self._unpark()
+            if parked is None:
+                self._spawn()
+            elif asyncio.current_task(self._loop) is None:
+                parked.resume()
+            else:  # a task cannot run within another one
+                self._loop.call_soon(parked.resume)
 
     def wake(self) -> None:
         """See to it that a worker looks at the queue soon, where there is something for it."""
-        if not self._is_wanted():
+        if self._is_wanted():
+            parked = self._unpark()
+            if parked is None:
+                self._spawn()
+            else:
+                self._loop.call_soon(parked.resume)
+
+    def _spawn(self) -> None:
+        if self._scheduler is None:
             return
-        parked = self._unpark()
-        if parked is not None:
-            self._loop.call_soon(parked.resume)
-        elif self._scheduler is not None:
-            self._looking += 1
-            spawning = self._scheduler.spawn(self._work())
-            try:
-                spawning.send(None)  # without a limit it never suspends
-            except StopIteration:
-                return
-            raise AssertionError("aiojobs suspended in spawn although it has no limit")
+        self._looking += 1
+        spawning = self._scheduler.spawn(self._work())
+        try:
+            spawning.send(None)  # without a limit it never suspends
+        except StopIteration:
+            return
+        raise AssertionError("aiojobs suspended in spawn although it has no limit")
 
     def _is_wanted(self) -> bool:
         """Whether there is something that a worker may do, and none is about to look."""

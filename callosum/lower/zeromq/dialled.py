@@ -14,6 +14,7 @@ from callosum.lower.zeromq.address import Address, resolve
 from callosum.lower.zeromq.context import CONNECT_MS, HANDSHAKE_MS, is_bound, new_socket
 from callosum.lower.zeromq.driver import (
     ALWAYS_COPY,
+    DONTWAIT,
     NO_COPY,
     POLLIN,
     POLLOUT,
@@ -205,7 +206,7 @@ class DialledConnection(Connection):
     def take(self) -> None:
         """Receive one message and deliver it."""
         recv = self._driver.recv
-        frame = recv(zmq.DONTWAIT, False)  # noqa: FBT003 - pyzmq's
+        frame = recv(DONTWAIT, False)  # noqa: FBT003 - pyzmq's
         frames = receive_rest(recv, frame, self.limits)
         if frames is None:
             self._end("it sent a message over the limits of the connection")
