@@ -19,12 +19,11 @@ from __future__ import annotations
 
 import enum
 import math
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
 from callosum.errors import ProtocolError
-from callosum.protocol import wire
+from callosum.protocol import headers, wire
 from callosum.protocol.calls import (
     SESSION,
     IncomingCall,
@@ -38,7 +37,6 @@ from callosum.protocol.handshake import Agreement, Terms, agree, make_hello
 from callosum.protocol.incoming import IncomingCalls
 from callosum.protocol.liveness import Liveness, Verdict
 from callosum.protocol.messages import (
-    ONEWAY,
     SESSION_ENDING,
     UNNUMBERED,
     VERSION,
@@ -62,10 +60,12 @@ from callosum.protocol.messages import (
     Void,
     Welcome,
 )
-from callosum.protocol.outbox import Departure, Gate, Outbox, set_timeout
+from callosum.protocol.outbox import Departure, Gate, Outbox
 from callosum.protocol.outgoing import OutgoingCalls
 from callosum.protocol.positions import Gap, Receipt, ResendBuffer, SentBatch
+from callosum.protocol.replay import Replay
 from callosum.protocol.transit import Transit
+from callosum.protocol.wire import clock_ms
 
 Frame = bytes | memoryview
 _OPEN: Final = SessionState.OPEN
@@ -117,7 +117,7 @@ class SessionCore:
         """The batch that the connection has not taken yet."""
         self._greeting: Departure | None = None
         """The HELLO or WELCOME that has not left yet."""
-        self._resending: deque[SentBatch] = deque()
+        self._replay = Replay(self.outbox, self.outgoing)
         self._detached_at = 0.0
         self._attached_at = 0.0
         self._stalled_before = 0.0
@@ -174,7 +174,7 @@ class SessionCore:
         self._liveness = None
         self._deadlines.wake_by(now)
         self._offered = self._greeting = None
-        self._resending.clear()
+        self._replay.clear()
         if self.state is SessionState.OPENING:
             return self.end("the connection broke before the session opened")
         if self._resend.stalled_since is not None and self.state is SessionState.OPEN:
@@ -218,55 +218,9 @@ class SessionCore:
     # --- resuming -----------------------------------------------------------------------------------------------------
 
     def _resume(self, received: int, batches: Sequence[SentBatch], now: float) -> None:
-        """Send again what the other side does not have, but for requests whose caller is gone."""
         if self._resend.acknowledge(received, now):
             self._stalled_before = 0.0
-        gone: dict[int, int | None] = {}
-        for batch in batches:
-            if batch.end > received:
-                self._void(batch, gone)
-                self._resending.append(batch)
-        for size in gone.values():
-            if size is not None:
-                self.outbox.window.take_back(1, size)
-
-    def _void(self, batch: SentBatch, gone: dict[int, int | None]) -> None:
-        """Replace requests whose caller has gone, of which the other side has nothing, and note their sizes.
-
-        Nested ones are noted without a size: they have taken no window.
-        """
-        for index, message in enumerate(batch.messages):
-            request = message.message if isinstance(message, Fragment) else message
-            if isinstance(request, Request):
-                if request.id in self.outbox.outgoing:
-                    continue
-                if request.flags & ONEWAY and batch.first + index < self.outgoing.handed_over:
-                    continue  # its caller has gone because it was sent
-                size = len(message.body) if isinstance(message, Fragment) else len(request.body)
-                gone[request.id] = None if request.parent else size
-                batch.messages[index] = Void()
-            elif isinstance(message, Fragment) and message.id in gone and message.type == Type.REQUEST:
-                taken = gone[message.id]
-                if taken is not None:
-                    gone[message.id] = taken + len(message.body)
-                batch.messages[index] = Void()
-
-    def _resend_next(self, now: float) -> Departure:
-        batch = self._resending.popleft()
-        departure = Departure()
-        for message in batch.messages:
-            request = message.message if isinstance(message, Fragment) else message
-            if isinstance(request, Request):
-                set_timeout(request, now)
-            if isinstance(message, Request) or (isinstance(message, Fragment) and not message.more):
-                call = self.outbox.outgoing.get(message.id)
-                if call is not None and call.flags & ONEWAY:
-                    departure.oneways.append(call)  # it has a number, and the link broke before it was handed over
-            header, body = wire.header_and_body(message)
-            departure.add(header, body, wire.fragment_flags(message))
-        departure.finish(batch.first, self._receipt.acknowledged(), _clock_ms(now))
-        departure.end = batch.end
-        return departure
+        self._replay.begin(batches, received)
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -278,8 +232,8 @@ class SessionCore:
                 offered = self._greeting
             elif self.state is not _OPEN:
                 return None
-            elif self._resending:
-                offered = self._resend_next(now)
+            elif self._replay:
+                offered = self._replay.next_batch(self._receipt.acknowledged(), now)
             else:
                 offered = self._compose(now)
                 if offered is None:
@@ -301,7 +255,7 @@ class SessionCore:
             departure, first = Departure(), resend.next
         else:
             return None
-        departure.finish(first, self._receipt.acknowledged(), _clock_ms(now))
+        departure.finish(first, self._receipt.acknowledged(), clock_ms(now))
         return departure
 
     def handed_over(self) -> list[Event]:
@@ -384,7 +338,7 @@ class SessionCore:
     @property
     def is_flushed(self) -> bool:
         """Whether nothing waits to leave."""
-        return self.outbox.is_empty and self._offered is None and not self._resending
+        return self.outbox.is_empty and self._offered is None and not self._replay
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -406,8 +360,8 @@ class SessionCore:
     def _farewell(self, code: ResetCode, text: str, now: float) -> list[Frame]:
         if self.state is SessionState.OPEN:
             ack = self._receipt.acknowledged()
-            return wire.encode([Reset(code, text)], self._resend.next, ack, _clock_ms(now))
-        return wire.encode([Reset(code, text)], sent_ms=_clock_ms(now))
+            return wire.encode([Reset(code, text)], self._resend.next, ack, clock_ms(now))
+        return wire.encode([Reset(code, text)], sent_ms=clock_ms(now))
 
     def end(self, reason: str) -> list[Event]:
         """End the session here and now; calls end with what is known of them."""
@@ -421,7 +375,7 @@ class SessionCore:
         self.outbox.clear()
         self._deadlines.clear()
         self._resend.clear()
-        self._resending.clear()
+        self._replay.clear()
         self._liveness = None
         self._offered = self._greeting = None
         events.append(Ended(reason, unsent))
@@ -540,7 +494,7 @@ class SessionCore:
         """What answers a HELLO."""
         if len(batch.messages) != 1:
             raise ProtocolError("a HELLO is answered by one WELCOME or RESET")
-        self._transit.delay(batch.sent_ms, _clock_ms(now))
+        self._transit.delay(batch.sent_ms, clock_ms(now))
         answer = batch.messages[0]
         if isinstance(answer, Welcome):
             self._on_welcome(answer, now, events)
@@ -581,7 +535,7 @@ class SessionCore:
         if batch.ack > resend.acknowledged and resend.acknowledge(batch.ack, now):
             self._stalled_before = 0.0
         old = self._receipt.accept(batch.seq, batch.numbered, batch.size, now)
-        delay_ms = self._transit.delay(batch.sent_ms, _clock_ms(now))
+        delay_ms = self._transit.delay(batch.sent_ms, clock_ms(now))
         incoming, outgoing = self.incoming, self.outgoing
         for message in batch.messages:
             kind = type(message)
@@ -648,11 +602,7 @@ class SessionCore:
 
 def _greeting(message: Hello | Welcome, now: float) -> Departure:
     departure = Departure()
-    header, body = wire.header_and_body(message)
+    header, body = headers.header_and_body(message)
     departure.add(header, body)
-    departure.finish(0, 0, _clock_ms(now))
+    departure.finish(0, 0, clock_ms(now))
     return departure
-
-
-def _clock_ms(now: float) -> int:
-    return int(now * 1000) % 2**32

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 from callosum.errors import Code, Detail, Outcome, ProtocolError
-from callosum.protocol import wire
+from callosum.protocol import headers, wire
 from callosum.protocol.assembly import Assembly
 from callosum.protocol.assembly import Refusal as BodyRefusal
 from callosum.protocol.calls import INCOMING, IncomingCall, IncomingEvent, IncomingState
@@ -346,7 +346,7 @@ def make_error(
         text = text[:MAX_ERROR_TEXT] + "…"
     error = Error(ident, code, outcome, text, details, error_id, retry_after_ms)
     try:
-        wire.check_header(error)
+        headers.check_header(error)
         if details:
             wire.decode(wire.encode([error]))  # what the other side could not read would end the session
     except (ValueError, ProtocolError) as unfit:

@@ -1,8 +1,8 @@
 """The messages of the session protocol: a closed union.
 
-A message is one typed object; on the wire it is a record (see `wire`). Messages are made once and not changed, but for
-a REQUEST's ``id``, which it gets in the batch that carries it. They are plain classes with slots because one is made
-for each call on the hot path.
+A message is one typed object; on the wire it is a record (see `headers` and `wire`). Messages are made once and not
+changed, but for a REQUEST's ``id``, which it gets in the batch that carries it. They are plain classes with slots
+because one is made for each call on the hot path.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from callosum.protocol import wire
+from callosum.protocol import headers, wire
 from callosum.protocol.calls import OUTGOING, OutgoingCall, OutgoingEvent, OutgoingState
 from callosum.protocol.credit import SendWindow
 from callosum.protocol.limits import FRAGMENT, INLINE_BODY, MAX_FRAME_0, MAX_RECORDS, Limits
@@ -38,8 +38,8 @@ MAX_TIMEOUT: Final = 1e9
 # module constants: an attribute of another module, or of an enum, costs more, and these are looked at for each record
 RECORD_SIZE: Final = wire.RECORD_SIZE
 pack_record: Final = wire.pack_record
-request_header: Final = wire.request_header
-reply_header: Final = wire.reply_header
+request_header: Final = headers.request_header
+reply_header: Final = headers.reply_header
 _QUEUED: Final = OutgoingState.QUEUED
 _NUMBERED: Final = OUTGOING[_QUEUED][OutgoingEvent.NUMBER]
 
@@ -270,7 +270,7 @@ class Outbox:
         queue = self._control
         while queue:
             message = queue[0]
-            header, body = wire.header_and_body(message)
+            header, body = headers.header_and_body(message)
             if len(body) > INLINE_BODY:  # the OFFER of very many services
                 departure.add(header, body)
                 size = wire.RECORD_SIZE + len(header) + len(body)
@@ -293,7 +293,7 @@ class Outbox:
             if type(reply) is Reply:
                 header, body = reply_header(reply), reply.body
             else:
-                header, body = wire.header_and_body(reply)
+                header, body = headers.header_and_body(reply)
             header_size, body_size = len(header), len(body)
             size = header_size + body_size
             if length + RECORD_SIZE + size > MAX_FRAME_0:
@@ -469,8 +469,8 @@ class Outbox:
         return finished
 
     def _add_bulk(self, departure: Departure, message: Fragment | Request | Reply) -> None:
-        header, body = wire.header_and_body(message)
-        departure.add(header, body, wire.fragment_flags(message))
+        header, body = headers.header_and_body(message)
+        departure.add(header, body, headers.fragment_flags(message))
         departure.messages.append(message)
         departure.size += RECORD_SIZE + len(header) + len(body)
         departure.bulk += len(body)

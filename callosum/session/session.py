@@ -29,7 +29,7 @@ from callosum.errors import (
     RpcError,
 )
 from callosum.lower.base import Connection, Frames
-from callosum.protocol import wire
+from callosum.protocol import headers, wire
 from callosum.protocol.calls import IncomingState, OutgoingCall, SessionState
 from callosum.protocol.core import SessionCore
 from callosum.protocol.events import Broken, Ended, Event, NotResumed, Opened, Refused
@@ -274,7 +274,7 @@ class Session(Channel):
             )
         if request.key is not None or request.metadata:
             try:
-                wire.check_header(request)
+                headers.check_header(request)
             except ValueError as error:
                 raise EncodeError(str(error), path=request.method) from None
 

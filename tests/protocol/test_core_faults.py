@@ -10,11 +10,11 @@ from callosum.protocol import wire
 from callosum.protocol.calls import IncomingCall, OutgoingCall, SessionState
 from callosum.protocol.core import Role, SessionCore
 from callosum.protocol.events import Broken, Ended, Refused
+from callosum.protocol.headers import MAX_RESET_TEXT
 from callosum.protocol.incoming import make_error
 from callosum.protocol.limits import MIB, Limits
 from callosum.protocol.messages import Hello, Ping, Reset, ResetCode
 from callosum.protocol.positions import ResendBudget
-from callosum.protocol.wire import MAX_RESET_TEXT
 from tests.protocol.pair import Pair
 
 
