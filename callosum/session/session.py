@@ -243,11 +243,11 @@ class Session(Channel):
             self._waiting.append(call)
         else:
             self._open(call)
-        if not self._in_run and self._flushing is None:
-            if self._under_way or self._served:
-                self._flushing = loop.call_soon(self._run_flush)
-            else:
+        if self._flushing is None:
+            if not (self._under_way or self._served or self._settled):
                 self.flush()
+            elif not self._in_run:
+                self._flushing = loop.call_soon(self._run_flush)
         return caller
 
     def _open(self, call: OutgoingCall) -> None:
