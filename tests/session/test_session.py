@@ -505,7 +505,7 @@ def test_a_sender_waits_while_the_connection_takes_nothing():
         handler = Handler()
         async with paired(handler) as pair:
             pair.links.last.stall(Way.OUT)
-            pokes = [asyncio.create_task(pair.echo.poke("x" * 20_000)) for _ in range(500)]
+            pokes = [asyncio.create_task(pair.echo.poke("x" * 60_000)) for _ in range(500)]
             await settle(50)
             waiting = [poke for poke in pokes if not poke.done()]
             assert waiting
