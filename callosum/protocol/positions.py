@@ -94,7 +94,7 @@ class ResendBuffer:
         if ack > self.next:
             raise ProtocolError(f"acknowledgement of {ack - 1}, but only {self.next - 1} records were sent")
         self.acknowledged = ack
-        batches = self._batches
+        batches, budget = self._batches, self._budget
         while batches:
             batch = batches[0]
             first, messages = batch.first, batch.messages
@@ -105,15 +105,12 @@ class ResendBuffer:
                 self.stalled_since = now
                 return True
             batches.popleft()
-            self._release(batch)
+            self.size -= batch.size
+            self.bulk -= batch.bulk
+            if budget is not None:
+                budget.size -= batch.size
         self.stalled_since = None
         return True
-
-    def _release(self, batch: SentBatch) -> None:
-        self.size -= batch.size
-        self.bulk -= batch.bulk
-        if self._budget is not None:
-            self._budget.size -= batch.size
 
     def batches_from(self, received: int) -> tuple[SentBatch, ...]:
         """The batches to send again to a receiver that expects this number."""
@@ -125,11 +122,12 @@ class ResendBuffer:
 
     def clear(self) -> None:
         """The session has ended: nothing is sent again."""
-        while self._batches:
-            self._release(self._batches.popleft())
-        self.stalled_since = None
         if self._budget is not None:
+            self._budget.size -= self.size
             self._budget.close_buffer(self)
+        self._batches.clear()
+        self.size = self.bulk = 0
+        self.stalled_since = None
 
 
 class ResendBudget:
@@ -185,20 +183,21 @@ class Receipt:
         Raises:
             Gap: Records before it are missing.
         """
-        expected = self.expected
-        if seq > expected:
-            raise Gap(f"record {expected} is missing: the batch begins at {seq}")
+        expected, old = self.expected, 0
+        if seq != expected:
+            if seq > expected:
+                raise Gap(f"record {expected} is missing: the batch begins at {seq}")
+            old = min(expected - seq, numbered)
         if not numbered:
             return 0
-        old = 0 if seq == expected else min(expected - seq, numbered)
         self.expected = expected + numbered - old
         # records that were had before are acknowledged again: their sender did not learn of it
         pending = self._pending_records = self._pending_records + numbered
         self._pending_size += size
         if pending >= self._records or self._pending_size >= self._size:
             self.due = now
-        elif (due := now + self._delay) < self.due:
-            self.due = due
+        elif pending == numbered:  # the first since the last acknowledgement
+            self.due = now + self._delay
         return old
 
     def acknowledged(self) -> int:
