@@ -246,8 +246,8 @@ class Outbox:
 
     def compose(self, gate: Gate, now: float) -> Departure | None:
         """The next batch, or None where nothing may leave."""
-        if self.is_empty:
-            return None
+        if not (self._replies or self.requests or self._control or self._bulk or self._nested or self._ahead):
+            return None  # `is_empty`, written out
         departure = Departure()
         if self._control:
             self._take_control(departure)

@@ -41,6 +41,8 @@ class HandlerDispatcher:
         self._expose_errors = expose_errors
         self._dirty: set[Flushable] = set()
         self.workers = Workers(self._serve, max_concurrency, max_pending, self._flush)
+        self.drained = self.workers.run
+        """A run of `submit` is over: handlers may start."""
 
     # --- what sessions call -------------------------------------------------------------------------------------------
 
@@ -64,10 +66,6 @@ class HandlerDispatcher:
     def abandon(self, call: Inbound) -> None:
         """The caller of a submitted call is gone."""
         self.workers.abandon(call)
-
-    def drained(self) -> None:
-        """A run of `submit` is over: handlers may start."""
-        self.workers.run()
 
     def touched(self, carrier: Flushable) -> None:
         """A call was answered: the carrier sends it when the worker pauses."""

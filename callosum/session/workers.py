@@ -146,14 +146,15 @@ class Workers:
 
     def run(self) -> None:
         """A run of `submit` is over: where there is something to do, a worker does it here and now, if one is there."""
-        if self._is_wanted():
-            parked = self._unpark()
-            if parked is None:
-                self._spawn()
-            elif asyncio.current_task(self._loop) is None:
-                parked.resume()
-            else:  # a task cannot run within another one
-                self._loop.call_soon(parked.resume)
+        if self._looking or not (self._nested or (self._queue and self._slots < self.max_concurrency)):
+            return  # `_is_wanted`, written out
+        parked = self._unpark()
+        if parked is None:
+            self._spawn()
+        elif asyncio.current_task(self._loop) is None:
+            parked.resume()
+        else:  # a task cannot run within another one
+            self._loop.call_soon(parked.resume)
 
     def wake(self) -> None:
         """See to it that a worker looks at the queue soon, where there is something for it."""

@@ -82,9 +82,10 @@ class AcceptedConnection(Connection):
         self.probing: asyncio.TimerHandle | None = None
         self._listener = listener
         self._send = listener.driver.send
+        self._small = min(NO_COPY, listener.limits.message_bytes)
         self._no_copy = NO_COPY if descriptor >= 0 else ALWAYS_COPY
-        self._receiver: Receiver | None = None
-        self._backlog: list[Frames] = []
+        self.receiver: Receiver | None = None
+        self.backlog: list[Frames] = []
         self._retry = _RETRY
         self._timer: asyncio.TimerHandle | None = None
 
@@ -92,13 +93,15 @@ class AcceptedConnection(Connection):
 
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver."""
-        self._receiver = receiver
-        if self._backlog:
+        self.receiver = receiver
+        if self.backlog:
             self._listener.loop.call_soon(self._deliver_backlog)
 
     def send(self, frames: Frames) -> bool:
         """Take one message, or return False."""
-        check_size(frames, self.limits)
+        is_small = len(frames) == 1 and len(frames[0]) < self._small and type(frames[0]) is bytes  # nearly all
+        if not is_small:
+            check_size(frames, self.limits)
         if self.state is not State.OPEN:
             return False
         try:
@@ -109,7 +112,10 @@ class AcceptedConnection(Connection):
         except zmq.ZMQError as error:
             self._listener.unreachable(self, error)
             return False
-        send_frames(self._send, frames, self._no_copy)
+        if is_small:
+            self._send(frames[0], DONTWAIT)
+        else:
+            send_frames(self._send, frames, self._no_copy)
         self._retry = _RETRY
         self._listener.driver.check_now(POLLIN)
         return True
@@ -122,24 +128,22 @@ class AcceptedConnection(Connection):
 
     # --- for the listener
 
-    def deliver(self, frames: Frames) -> None:
-        """One message has arrived."""
-        if self._receiver is not None and not self._backlog:
-            self._receiver.received(frames)
-        elif self.state is not State.CLOSED:
-            self._backlog.append(frames)
-            if len(self._backlog) > _BACKLOG:
+    def keep(self, frames: Frames) -> None:
+        """One message has arrived, and nobody takes it yet."""
+        if self.state is not State.CLOSED:
+            self.backlog.append(frames)
+            if len(self.backlog) > _BACKLOG:
                 self.close()
 
     def drained(self) -> None:
         """A run in which something was delivered has ended."""
         self.received = False
-        if self._receiver is not None and not self._backlog:
-            self._receiver.drained()
+        if self.receiver is not None and not self.backlog:
+            self.receiver.drained()
 
     def lost(self, reason: str) -> None:
         """It is gone, and everything was delivered."""
-        receiver = self._receiver
+        receiver = self.receiver
         if self.state is not State.CLOSED:
             self._deliver_backlog()
             self._end()
@@ -149,12 +153,12 @@ class AcceptedConnection(Connection):
     # --- within
 
     def _deliver_backlog(self) -> None:
-        backlog, self._backlog = self._backlog, []
+        backlog, self.backlog = self.backlog, []
         for frames in backlog:
-            if self._receiver is not None:
-                self._receiver.received(frames)
-        if backlog and self._receiver is not None:
-            self._receiver.drained()
+            if self.receiver is not None:
+                self.receiver.received(frames)
+        if backlog and self.receiver is not None:
+            self.receiver.drained()
 
     def _block(self) -> None:
         if self._timer is None:
@@ -164,13 +168,13 @@ class AcceptedConnection(Connection):
 
     def _writable(self) -> None:
         self._timer = None
-        if self._receiver is not None:
-            self._receiver.writable()
+        if self.receiver is not None:
+            self.receiver.writable()
 
     def _end(self) -> None:
         self.state = State.CLOSED
-        self._receiver = None
-        self._backlog.clear()
+        self.receiver = None
+        self.backlog.clear()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -284,7 +288,11 @@ class ZeroMQListener(Listener):
             if not connection.received:
                 connection.received = True
                 self._touched.append(connection)
-            connection.deliver(frames)
+            receiver = connection.receiver
+            if receiver is not None and not connection.backlog:
+                receiver.received(frames)
+            else:
+                connection.keep(frames)
 
     def run_ended(self) -> bool:
         """Tell the receivers that a run is over."""

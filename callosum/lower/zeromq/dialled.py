@@ -106,6 +106,7 @@ class DialledConnection(Connection):
         self._socket = new_socket(zmq.DEALER, limits, ipv6=address.is_ipv6)
         self._driver = Driver(self._socket, self)
         self._send = self._driver.send
+        self._small = min(NO_COPY, limits.message_bytes)
         self._no_copy = ALWAYS_COPY if address.scheme == "inproc" else NO_COPY
         self._monitor: Monitor | None = None
 
@@ -174,11 +175,16 @@ class DialledConnection(Connection):
 
     def send(self, frames: Frames) -> bool:
         """Take one message, or return False."""
-        check_size(frames, self.limits)
+        is_small = len(frames) == 1 and len(frames[0]) < self._small and type(frames[0]) is bytes  # nearly all
+        if not is_small:
+            check_size(frames, self.limits)
         if self._closed or self._gone:
             return False
         try:
-            send_frames(self._send, frames, self._no_copy)
+            if is_small:
+                self._send(frames[0], DONTWAIT)
+            else:
+                send_frames(self._send, frames, self._no_copy)
         except zmq.Again:
             self._blocked = True
             self._driver.check_now(POLLIN | POLLOUT)

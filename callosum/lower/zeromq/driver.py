@@ -187,8 +187,6 @@ def check_size(frames: Frames, limits: ConnectionLimits) -> None:
         ProtocolError: The message has no frames, too many, or is too large. That is a fault of its sender, here.
     """
     size = 0
-    if len(frames) == 1 and len(frames[0]) <= limits.message_bytes and type(frames[0]) is bytes:
-        return  # nearly all
     for frame in frames:
         size += len(frame) if type(frame) is bytes else memoryview(frame).nbytes
     if not frames or len(frames) > limits.frames or size > limits.message_bytes:
@@ -205,9 +203,6 @@ def send_frames(send: Sender, frames: Frames, no_copy: int) -> None:
         zmq.ZMQError: libzmq does not take one.
     """
     last = len(frames) - 1
-    if not last and len(frames[0]) < no_copy:  # nearly all
-        send(frames[0], DONTWAIT)
-        return
     for index, frame in enumerate(frames):
         flags = MORE if index < last else DONTWAIT
         if len(frame) < no_copy:

@@ -289,7 +289,7 @@ def test_a_connection_that_is_started_late_keeps_what_has_arrived_in_order_and_i
         client = await ZeroMQ().connector(listener.address, None).connect(5)
         for n in range(3):
             client.send([b"%d" % n])
-        await until(lambda: connections and len(connections[0]._backlog) == 3)
+        await until(lambda: connections and len(connections[0].backlog) == 3)
         recorder = Recorder(connections[0])
         client.send([b"3"])
         await until(lambda: len(recorder.messages) == 4)
