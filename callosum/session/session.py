@@ -143,7 +143,7 @@ class Session(Channel):
             self.connection = None
             old.send(wire.encode([stale_reset()]))
             old.close(CLOSE_LINGER)
-            self._resume_soon()  # its run may not be over, and nobody will say so
+            self._end_run_soon()
         self._use(connection)
 
     def welcomed(self, connection: Connection, answer: NotResumed) -> None:
@@ -282,14 +282,15 @@ class Session(Channel):
         """Take over the calls that surely did not run on another session."""
         now = self._loop.time()
         for call in calls:
-            caller: Caller = call.waiter
-            if not caller.done():
+            caller: Caller | None = call.waiter
+            if caller is not None and not caller.done():
                 caller.session, caller.call = self, call
                 self.core.open_call(call, now)
         self.flush_soon()
 
     def leave(self, call: OutgoingCall) -> None:
         """The caller was cancelled: so is its call."""
+        call.waiter = None
         self.core.outgoing.cancel(call, CancelReason.CANCELLED)
         self.flush_soon()
 
@@ -316,8 +317,8 @@ class Session(Channel):
                 self._on_incoming(event)
             else:
                 self._on_life(event)
-        if self._settled and self.connection is None:  # nobody will say that the run is over
-            self._resume_soon()
+        if self.connection is None:
+            self._end_run_soon()
 
     def drained(self) -> None:
         """A run of batches is over: handlers start, callers go on, and what they make leaves."""
@@ -330,6 +331,11 @@ class Session(Channel):
         finally:
             self._in_run = False
         self.flush()
+
+    def _end_run_soon(self) -> None:
+        """The connection was given up in the middle of a run, and will not say that this is over."""
+        if self._settled or self._served:
+            self._loop.call_soon(self.drained)
 
     def writable(self) -> None:
         """The connection takes batches again."""
@@ -429,8 +435,8 @@ class Session(Channel):
 
     def _settle(self, call: OutgoingCall) -> None:
         """A call has ended: its caller gets what there is."""
-        caller: Caller = call.waiter
-        if caller.done():
+        caller: Caller | None = call.waiter
+        if caller is None or caller.done():
             return
         call.waiter = None  # the two refer to each other: so neither waits for the garbage collector
         failure = call.failure

@@ -10,7 +10,18 @@ import pytest
 import callosum
 from callosum import ConnectionLost, Limits, Outcome, PeerState
 from callosum.protocol import wire
-from callosum.protocol.messages import Cancel, Credit, Error, Ping, Reply, Request, Reset, ResetCode
+from callosum.protocol.messages import (
+    Cancel,
+    Credit,
+    Error,
+    Ping,
+    Reply,
+    Request,
+    Reset,
+    ResetCode,
+    Resumption,
+    Welcome,
+)
 from callosum.session.session import Session
 from callosum.testing.faulty import Way
 from tests.services import Agent, Echo, Handler, Raw, dialler, new_address, paired, run, settle, until
@@ -536,6 +547,40 @@ def test_who_asks_for_more_answers_than_it_reads_is_cut_off(caplog):
 
     run(main())
     assert "does not take what it asked for" in caplog.text
+
+
+@pytest.mark.parametrize("resumed", [False, True], ids=["detached", "resumed"])
+def test_what_came_in_a_run_before_the_connection_was_given_up_is_not_left_lying(resumed):
+    ran = []
+
+    async def say(message):
+        ran.append(message)
+        return message
+
+    async def main():
+        async with paired(Handler(say=say)) as pair:
+            raw = await Raw.opened(pair.server.addresses[0])
+            (caller,) = [peer for peer in pair.server.peers if not peer.services]
+            call = asyncio.create_task(caller.stub(Agent).say("back"))
+            await settle()
+            asked = raw.last(Request)
+            newer = await Raw.dial(pair.server.addresses[0])
+            raw.send(Reply(asked.id, b"=answer"), Request(1, "Echo/say", None, 0, b"there"))
+            if resumed:
+                welcome = raw.last(Welcome)
+                newer.greet(2, Resumption(welcome.session, welcome.token, raw.expected))
+            else:
+                raw.seq += 1
+                raw.send(Ping(1), Request(3, "Echo/say", None, 0, b"behind a gap"))
+            await settle()
+            assert call.done()
+            assert await call == "answer"
+            assert ran == ["there"]
+            assert caller.state is (PeerState.CONNECTED if resumed else PeerState.DETACHED)
+            for one in (raw, newer):
+                one.connection.close()
+
+    run(main())
 
 
 # --- life -------------------------------------------------------------------------------------------------------------
