@@ -33,11 +33,11 @@ class SendWindow:
             self.overdrawing = call
 
     def begin_calls(self, calls: int, size: int) -> None:
-        """Whole calls have begun, and so much is left of the window."""
-        if size <= 0 and calls < self.calls:
+        """So many whole calls have begun, with so many bytes of bodies."""
+        self.calls -= calls
+        self.size -= size
+        if calls and self.size <= 0:
             self.overdrawing = None
-        self.calls = calls
-        self.size = size
 
     def may_spend(self, call: object) -> bool:
         """Whether a further fragment of this call may be sent."""
@@ -58,13 +58,11 @@ class SendWindow:
 class ReceiveWindow:
     """What we permit the other side to have unfinished here."""
 
-    __slots__ = ("_overdrawing", "_owed_calls", "_owed_size", "_return_calls", "_return_size", "calls", "size")
+    __slots__ = ("_calls", "_overdrawing", "_owed_calls", "_owed_size", "_return_calls", "_return_size", "_size")
 
     def __init__(self, calls: int, size: int) -> None:
-        self.calls = calls
-        """Calls that may still arrive."""
-        self.size = size
-        """Bytes of bodies that may still arrive; below 0 after an overdraft."""
+        self._calls = calls
+        self._size = size
         self._owed_calls = 0
         self._owed_size = 0
         self._overdrawing = 0
@@ -74,18 +72,18 @@ class ReceiveWindow:
 
     def begin_call(self, ident: int, size: int) -> bool:
         """A call arrives with the first bytes of its body; False where the other side had no window left for it."""
-        permitted = self.calls > 0 and self.size > 0
-        self.calls -= 1
-        self.size -= size
-        if self.size <= 0 and permitted:
+        permitted = self._calls > 0 and self._size > 0
+        self._calls -= 1
+        self._size -= size
+        if self._size <= 0 and permitted:
             self._overdrawing = ident
         return permitted
 
     def spend(self, ident: int, size: int) -> bool:
         """A further fragment of a call arrives; False where another one has overdrawn the window already."""
-        permitted = self.size > 0 or self._overdrawing == ident
-        self.size -= size
-        if self.size <= 0 and permitted:
+        permitted = self._size > 0 or self._overdrawing == ident
+        self._size -= size
+        if self._size <= 0 and permitted:
             self._overdrawing = ident
         return permitted
 
@@ -100,14 +98,14 @@ class ReceiveWindow:
         return (
             owed_calls >= self._return_calls
             or owed_size >= self._return_size
-            or (owed_calls >= self.calls and owed_calls > 0)
-            or (owed_size >= self.size and owed_size > 0)
+            or (owed_calls >= self._calls and owed_calls > 0)
+            or (owed_size >= self._size and owed_size > 0)
         )
 
     def take_owed(self) -> tuple[int, int]:
         """The calls and bytes to return now."""
         calls, size = self._owed_calls, self._owed_size
-        self.calls += calls
-        self.size += size
+        self._calls += calls
+        self._size += size
         self._owed_calls = self._owed_size = 0
         return calls, size

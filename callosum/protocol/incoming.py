@@ -84,7 +84,6 @@ class IncomingCalls:
     def arrive(self, request: Request, delay_ms: int, now: float, events: list[Event]) -> None:
         """A whole request."""
         ident, size = request.id, len(request.body)
-        window = self._window
         if (
             request.timeout_ms is None
             and not request.parent
@@ -92,18 +91,15 @@ class IncomingCalls:
             and ident > self.last_id
             and ident % 2 == self._parity
             and size <= self._body_limit
-            and window.calls > 0
-            and window.size > size
         ):
             # what `_admit` does with nearly all, written out: every call passes through here
             self.last_id = ident
-            window.calls -= 1
-            window.size -= size
+            refusal = None if self._window.begin_call(ident, size) else _WINDOW_USED_UP
         else:
             refusal = self._admit(request, size, delay_ms, now)
-            if refusal is not None:
-                self._refuse(request, size, refusal, events)
-                return
+        if refusal is not None:
+            self._refuse(request, size, refusal, events)
+            return
         call = self.make_call(request, _PENDING, size)
         self.calls[ident] = call
         if request.parent:

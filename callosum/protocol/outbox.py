@@ -313,7 +313,7 @@ class Outbox:
         messages, window, behind, outgoing = departure.messages, self.window, self._behind, self.outgoing
         append_message, add_parts, take = messages.append, departure.parts.extend, queue.popleft
         number, records, length = self._resend.next + len(messages), departure.records, departure.length
-        calls_left, size_left = window.calls, window.size
+        calls_left, size_left, begun, taken = window.calls, window.size, 0, 0
         before = length
         ident = self._next_id
         while queue:
@@ -323,7 +323,7 @@ class Outbox:
             if call.state is not _QUEUED or body_size > INLINE_BODY or (behind and call.key in behind):
                 self._divert(take(), queue)
                 continue
-            if records >= MAX_RECORDS or (not parent and (calls_left <= 0 or size_left <= 0)):
+            if records >= MAX_RECORDS or (not parent and (begun >= calls_left or taken >= size_left)):
                 break
             call.id = ident
             if call.deadline is not None:
@@ -339,8 +339,8 @@ class Outbox:
             records += 1
             length += RECORD_SIZE + size
             if not parent:
-                calls_left -= 1
-                size_left -= body_size
+                begun += 1
+                taken += body_size
             call.state = _NUMBERED
             call.first = call.last = number
             if call.flags & ONEWAY:
@@ -349,7 +349,7 @@ class Outbox:
             append_message(call)
             ident += 2
             number += 1
-        window.begin_calls(calls_left, size_left)
+        window.begin_calls(begun, taken)
         self._next_id = ident
         departure.records, departure.length = records, length
         departure.size += length - before

@@ -100,8 +100,8 @@ def check_bounds(core: SessionCore) -> None:
     assert len(core.incoming._skipping) <= MAX_SKIPPING
     assert len(core.outbox._control) <= LIMITS.reserve_records
     window = core.incoming._window
-    assert window.calls + window._owed_calls + len(ordinary) == LIMITS.window_calls
-    assert window.size + window._owed_size + sum(call.size for call in ordinary) == LIMITS.window_bytes
+    assert window._calls + window._owed_calls + len(ordinary) == LIMITS.window_calls
+    assert window._size + window._owed_size + sum(call.size for call in ordinary) == LIMITS.window_bytes
 
 
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)

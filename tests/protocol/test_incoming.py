@@ -171,11 +171,11 @@ def test_a_body_in_fragments(pair):
 def test_a_nested_body_in_fragments_takes_no_window(pair):
     outer = pair.call(pair.b)
     pair.take(pair.b)
-    before = pair.b.incoming._window.size
+    before = pair.b.incoming._window._size
     pair.raw(pair.b, first(parent=outer.id))
     (call,) = pair.raw(pair.b, further(more=False))
     assert call.request.body == b"xy"
-    assert pair.b.incoming._window.size == before
+    assert pair.b.incoming._window._size == before
 
 
 @pytest.mark.parametrize("ident", [3, 2])
@@ -188,33 +188,33 @@ def test_fragments_of_what_has_ended_are_skipped(pair):
     """Nothing of it is heard, and its window comes back."""
     (call,) = pair.raw(pair.b, request(1))
     window = pair.b.incoming._window
-    granted = window.size + window._owed_size
+    granted = window._size + window._owed_size
     assert pair.raw(pair.b, further(more=False)) == []
     assert call.request.body == b""
     pair.b.incoming.finish(call)
     assert pair.raw(pair.b, further()) == []
-    assert window.size + window._owed_size == granted
+    assert window._size + window._owed_size == granted
 
 
 def test_the_rest_of_a_refused_body_is_skipped(pair):
     (refused,) = pair.raw(pair.b, first(timeout_ms=0, body=b"abc"))
     assert isinstance(refused, Refused)
     window = pair.b.incoming._window
-    granted = window.size + window._owed_size
+    granted = window._size + window._owed_size
     assert pair.raw(pair.b, further()) == []
     assert pair.b.incoming._skipping == {1: 0}
     assert pair.raw(pair.b, further(more=False)) == []
     assert pair.b.incoming._skipping == {}
-    assert window.size + window._owed_size == granted
+    assert window._size + window._owed_size == granted
 
 
 def test_the_rest_of_a_refused_nested_body_is_skipped(pair):
     window = pair.b.incoming._window
-    before = window.size, window._owed_size
+    before = window._size, window._owed_size
     pair.raw(pair.b, first(parent=88))
     assert pair.raw(pair.b, further()) == []
     assert pair.raw(pair.b, further(more=False)) == []
-    assert (window.size, window._owed_size) == before
+    assert (window._size, window._owed_size) == before
     assert pair.b.incoming._skipping == {}
 
 
@@ -242,7 +242,7 @@ def test_a_body_over_the_limit(more):
     assert error.outcome is Outcome.REJECTED
     assert pair.b.in_flight == 0
     window = pair.b.incoming._window
-    assert window.calls + window._owed_calls == 1024
+    assert window._calls + window._owed_calls == 1024
 
 
 def test_too_many_unfinished_bodies():
@@ -342,7 +342,7 @@ def test_a_nested_body_that_is_cancelled_returns_no_window(pair):
     pair.raw(pair.b, first(1, parent=outer.id))
     window = pair.b.incoming._window
     pair.raw(pair.b, Cancel(1))
-    assert (window.calls, window._owed_calls) == (1024, 0)
+    assert (window._calls, window._owed_calls) == (1024, 0)
 
 
 # --- deadlines --------------------------------------------------------------------------------------------------------

@@ -159,8 +159,8 @@ def test_the_window_of_a_voided_call_is_taken_back_and_of_a_sent_one_is_not(lost
         pair.b.incoming.finish(abandoned)
     pair.pump()
     there = pair.b.incoming._window
-    assert window.size == there.size
-    assert there.size + there._owed_size == Limits().window_bytes
+    assert window.size == there._size
+    assert there._size + there._owed_size == Limits().window_bytes
 
 
 # --- nested calls -----------------------------------------------------------------------------------------------------

@@ -904,5 +904,5 @@ class World:
         assert partner is not None
         there = partner.core.incoming._window
         window = core.outbox.window
-        assert window.calls + there._owed_calls == there.calls + there._owed_calls == limits.window_calls
-        assert window.size + there._owed_size == there.size + there._owed_size == limits.window_bytes
+        assert window.calls + there._owed_calls == there._calls + there._owed_calls == limits.window_calls
+        assert window.size + there._owed_size == there._size + there._owed_size == limits.window_bytes
