@@ -134,6 +134,7 @@ class Driver:
         it is answered.
         """
         owner, get, clock = self._owner, self._get, time.perf_counter
+        end = clock() + BUDGET
         self._busy = True
         done = False
         events = 0
@@ -141,7 +142,6 @@ class Driver:
             if not self._closed and get(EVENTS) & POLLIN:
                 owner.take()
                 owner.run_ended()
-            end = clock() + BUDGET
             while True:
                 self._recheck = False
                 while not self._closed and (events := get(EVENTS)) & POLLIN:
