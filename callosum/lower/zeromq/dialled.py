@@ -62,7 +62,7 @@ class ZeroMQConnector(Connector):
         for index, candidate in enumerate(candidates):
             share = max(0.0, end - time.monotonic()) / (len(candidates) - index)
             try:
-                return await self._attempt(candidate, share)
+                return await self._attempt(candidate, share, timeout / len(candidates))
             except AuthenticationError:
                 raise
             except ConnectError as error:
@@ -72,7 +72,8 @@ class ZeroMQConnector(Connector):
         reasons = "; ".join(map(str, failures)) or "its host name has no address"
         raise ConnectError(f"cannot connect to {self._address}: {reasons}")
 
-    async def _attempt(self, address: Address, timeout: float) -> Connection:
+    async def _attempt(self, address: Address, timeout: float, nominal: float) -> Connection:
+        """One attempt; ``nominal`` is the time that it is said to have had, of which looking up the name took some."""
         connection = DialledConnection(address, self._limits)
         try:
             async with asyncio.timeout(timeout):
@@ -80,7 +81,7 @@ class ZeroMQConnector(Connector):
         except BaseException as error:
             connection.close()
             if isinstance(error, TimeoutError):
-                raise ConnectError(connection.no_answer(timeout)) from error
+                raise ConnectError(connection.no_answer(nominal)) from error
             raise
         return connection
 
