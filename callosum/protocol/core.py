@@ -4,7 +4,8 @@ Its owner calls, in any order, and after each of them sends what `frames_to_send
 
 - ``dial`` or ``accept`` when there is a new connection, ``detach`` when it broke;
 - ``receive`` with each batch that arrives;
-- ``open_call``, ``cancel_call``, ``start_call``, ``send_reply``, ``send_error``, ``finish_call``;
+- ``open_call`` and ``outgoing.cancel`` for the calls that it makes, a call's own ``start``, and ``reply``,
+  ``answer_error`` or ``finish`` of ``incoming`` for those that it serves;
 - ``on_timer`` at the instant that ``next_timer`` names;
 - ``handed_over`` each time the connection took a batch. A batch that it refused is offered again, unchanged.
 

@@ -57,13 +57,13 @@ _known: Final[dict[bytes, tuple[str, int]]] = {}
 _REMEMBERED: Final = 1024
 _REMEMBERED_SIZE: Final = 256
 """Bounds of what is remembered, in entries and in bytes of one: it comes from the other side."""
-_unpack_alone: Final = struct.Struct("<IIQQIHHHB").unpack_from
+_unpack_single: Final = struct.Struct("<IIQQIHHHB").unpack_from
 """A whole batch of one record: version, flags and records, sent_ms, seq, ack, and then as `_unpack_start`."""
-_ALONE_START: Final = 0x0001_0001
+_SINGLE_START: Final = 0x0001_0001
 """Version 1, no flags, one record."""
-_ALONE_AT: Final = HEAD_SIZE + RECORD_SIZE
-_ALONE_ID: Final = _ALONE_AT + _SHORTEST
-_ALONE_SIZE: Final = _ALONE_AT + 7
+_SINGLE_AT: Final = HEAD_SIZE + RECORD_SIZE
+_SINGLE_ID: Final = _SINGLE_AT + _SHORTEST
+_SINGLE_SIZE: Final = _SINGLE_AT + 7
 """Bytes that are there at least where an id of the longest kind is read."""
 # module constants: an attribute of another module costs more, and these are looked at for each record
 _MAX_RECORDS: Final = limits.MAX_RECORDS
@@ -162,8 +162,8 @@ def decode(frames: Sequence[Frame]) -> Batch:  # noqa: C901, PLR0912, PLR0915 - 
     if not isinstance(head, bytes):
         head = bytes(head)
     size = len(head)
-    if len(frames) == 1 and size >= _ALONE_SIZE:
-        batch = _decode_alone(head, size)
+    if len(frames) == 1 and size >= _SINGLE_SIZE:
+        batch = _decode_single(head, size)
         if batch is not None:
             return batch
     if not HEAD_SIZE <= size <= _MAX_FRAME_0:
@@ -220,20 +220,20 @@ def decode(frames: Sequence[Frame]) -> Batch:  # noqa: C901, PLR0912, PLR0915 - 
     return Batch(seq, ack, sent_ms, messages, records - unnumbered, size + extra)
 
 
-def _decode_alone(head: bytes, size: int) -> Batch | None:
+def _decode_single(head: bytes, size: int) -> Batch | None:
     """A batch of one plain record, which is what a call brings that is made alone; None where it is anything else."""
-    start, sent_ms, seq, ack, length, header_length, flags, kind, marker = _unpack_alone(head)
-    if start != _ALONE_START or flags or marker not in _IDS or length != size - _ALONE_AT or size > _MAX_FRAME_0:
+    start, sent_ms, seq, ack, length, header_length, flags, kind, marker = _unpack_single(head)
+    if start != _SINGLE_START or flags or marker not in _IDS or length != size - _SINGLE_AT or size > _MAX_FRAME_0:
         return None
     unpack_id, behind = _IDS[marker]
-    body = head[_ALONE_AT + header_length :]
+    body = head[_SINGLE_AT + header_length :]
     if kind == _PLAIN_REPLY:
         if header_length != behind or header_length > length:
             return None
-        return Batch(seq, ack, sent_ms, [Reply(unpack_id(head, _ALONE_ID)[0], body)], 1, size)
+        return Batch(seq, ack, sent_ms, [Reply(unpack_id(head, _SINGLE_ID)[0], body)], 1, size)
     if kind == _PLAIN_REQUEST and header_length <= length:
-        known = _known.get(head[_ALONE_AT + behind : _ALONE_AT + header_length])
-        if known is not None and (ident := unpack_id(head, _ALONE_ID)[0]):
+        known = _known.get(head[_SINGLE_AT + behind : _SINGLE_AT + header_length])
+        if known is not None and (ident := unpack_id(head, _SINGLE_ID)[0]):
             return Batch(seq, ack, sent_ms, [Request(ident, known[0], None, known[1], body)], 1, size)
     return None
 
