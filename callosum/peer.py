@@ -6,8 +6,8 @@ import asyncio
 import enum
 import os
 import weakref
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast, overload
 
 from callosum.context import Key, Metadata
 from callosum.errors import ConfigurationError, ConnectionLost, Outcome
@@ -79,9 +79,27 @@ class Peer:
         self.route = route
         _peers.add(self)
 
+    @overload
     def stub(
         self,
         service: type[ServiceClass[S]],
+        *,
+        timeout: float | None = None,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+    ) -> S: ...
+    @overload  # a Protocol: mypy takes it for a callable, and refuses it as type[S]
+    def stub(
+        self,
+        service: Callable[..., S],
+        *,
+        timeout: float | None = None,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+    ) -> S: ...
+    def stub(
+        self,
+        service: type[ServiceClass[S]] | Callable[..., S],
         *,
         timeout: float | None = None,
         key: Key | None = None,
@@ -100,7 +118,7 @@ class Peer:
         """
         options = StubOptions(self._timeout if timeout is None else timeout, key, metadata)
         check_options(options)
-        return cast(S, stub_class(service_of(service))(self, options))
+        return cast(S, stub_class(service_of(cast(type, service)))(self, options))
 
     @property
     def info(self) -> Info:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import enum
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -187,26 +188,30 @@ def service_of(service_class: type) -> Service:
     known: Service | None = service_class.__dict__.get("__callosum_service__") if is_class else None
     if known is not None:
         return known
-    for layer in _upper_layers() if is_class else ():
+    layers, missing = _upper_layers()
+    for layer in layers if is_class else ():
         service = layer.service_of(service_class)
         if service is not None:
             service_class.__callosum_service__ = service  # type: ignore[attr-defined]
             return service
     raise ConfigurationError(
-        f"{service_class!r} is not a service class of any installed IDL layer ({_names(_upper_layers())}). "
+        f"{service_class!r} is not a service class of any installed IDL layer ({_names(layers, missing)}). "
         "Give the class of a service, for example echo.Echo from thrift.load('echo.thrift')."
     )
 
 
-def _names(layers: tuple[UpperLayer, ...]) -> str:
-    return ", ".join(layer.name for layer in layers) or "none is installed"
+def _names(layers: Sequence[UpperLayer], missing: Sequence[str]) -> str:
+    return ", ".join([*(layer.name for layer in layers), *missing]) or "none is installed"
 
 
-_upper: tuple[UpperLayer, ...] | None = None
-
-
-def _upper_layers() -> tuple[UpperLayer, ...]:
-    global _upper  # noqa: PLW0603 - entry points are read once for each process
-    if _upper is None:
-        _upper = tuple(point.load()() for point in importlib.metadata.entry_points(group="callosum.upper"))
-    return _upper
+@cache
+def _upper_layers() -> tuple[tuple[UpperLayer, ...], tuple[str, ...]]:
+    """Those that can be used, and what is to be said of the others: a layer's library may be an extra."""
+    layers: list[UpperLayer] = []
+    missing: list[str] = []
+    for point in importlib.metadata.entry_points(group="callosum.upper"):
+        try:
+            layers.append(point.load()())
+        except ModuleNotFoundError as error:  # so no class can be of its IDL
+            missing.append(f"{point.name}, which needs {error.name}: it is not installed")
+    return tuple(layers), tuple(missing)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 from dataclasses import FrozenInstanceError
 from typing import Any
 
@@ -85,7 +86,7 @@ class Layer:
 @pytest.fixture
 def layer(monkeypatch: pytest.MonkeyPatch) -> Layer:
     layer = Layer()
-    monkeypatch.setattr(callosum.service, "_upper", (layer,))
+    monkeypatch.setattr(callosum.service, "_upper_layers", lambda: ((layer,), ()))
     return layer
 
 
@@ -113,14 +114,36 @@ def test_a_class_that_no_layer_knows_says_what_to_give(layer: Layer) -> None:
         service_of(int)
 
 
-def test_layers_are_found_by_their_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callosum.service, "_upper", None)
-
+def test_layers_are_found_by_their_entry_point() -> None:
     class Stranger:
         pass
 
-    with pytest.raises(ConfigurationError, match=r"\(thrift\)"):
+    with pytest.raises(ConfigurationError, match=r"\(json, thrift\)"):
         service_of(Stranger)
+
+
+def test_a_layer_whose_library_is_not_installed_is_named_and_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Point:
+        def __init__(self, name: str, layer: type[Layer] | None) -> None:
+            self.name, self._layer = name, layer
+
+        def load(self) -> type[Layer]:
+            if self._layer is None:
+                raise ModuleNotFoundError("No module named 'ini'", name="ini")
+            return self._layer
+
+    class Known:
+        name = "Known"
+
+    points = [Point("ini", None), Point("fake", Layer)]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: points)
+    callosum.service._upper_layers.cache_clear()
+    try:
+        assert service_of(Known).name == "Known"
+        with pytest.raises(ConfigurationError, match=r"\(fake, ini, which needs ini: it is not installed\)"):
+            service_of(int)
+    finally:
+        callosum.service._upper_layers.cache_clear()
 
 
 @pytest.mark.parametrize("idempotent", [False, True])

@@ -240,12 +240,12 @@ def test_a_oneway_returns_nothing():
 
 
 def test_what_is_not_a_service_class(monkeypatch):
-    monkeypatch.setattr("callosum.service._upper", ())
+    monkeypatch.setattr("callosum.service._upper_layers", lambda: ((), ()))
 
     async def main():
         async with paired() as pair:
             with pytest.raises(ConfigurationError, match="is not a service class"):
-                pair.peer.stub(int)  # type: ignore[arg-type]
+                pair.peer.stub(int)
 
     run(main())
 

@@ -103,7 +103,7 @@ def test_a_callable_without_a_signature_is_taken_as_it_is():
 
 
 def test_a_class_that_names_no_service(monkeypatch):
-    monkeypatch.setattr(callosum.service, "_upper", ())
+    monkeypatch.setattr(callosum.service, "_upper_layers", lambda: ((), ()))
     assert "is not a service class of any installed IDL layer" in faults({int: Handler(), Echo: Handler})
     assert "Handler is a class" in faults({int: Handler(), Echo: Handler})
     assert "is not a service class" in faults({"Echo": Handler()})
