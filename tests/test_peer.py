@@ -183,7 +183,7 @@ def test_drain_waits_for_a_session_that_drains_too():
                 links.last.stall(Way.OUT)
                 await peer.stub(Echo).poke("x")
                 closing = asyncio.create_task(first.drain())
-                await until(lambda: len(links.links) == 2)
+                await until(lambda: len(links.links) > 1)  # the pause before a further one is random
                 draining = asyncio.create_task(peer.drain())
                 await asyncio.sleep(1)
                 assert not draining.done()
