@@ -117,7 +117,7 @@ def stub_class(service: Service) -> type[Stub]:
 def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:  # values of any IDL type
     is_oneway = method.cardinality is Cardinality.ONEWAY
 
-    async def call(self: Stub, *args: Any, **kwargs: Any) -> Any:  # values of any IDL type
+    async def call(self: Stub, /, *args: Any, **kwargs: Any) -> Any:  # values of any IDL type
         peer, options = self._peer, self._options
         handled = current.get()
         deadline = ambient_deadline.get()

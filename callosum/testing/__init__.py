@@ -4,5 +4,14 @@ from callosum.testing.clock import ManualClock
 from callosum.testing.faulty import FaultyConnection
 from callosum.testing.memory import serve_in_memory
 from callosum.testing.proxy import TcpProxy
+from callosum.testing.upper_kit import Evolution, UpperSample, check_upper
 
-__all__ = ["FaultyConnection", "ManualClock", "TcpProxy", "serve_in_memory"]
+__all__ = [
+    "Evolution",
+    "FaultyConnection",
+    "ManualClock",
+    "TcpProxy",
+    "UpperSample",
+    "check_upper",
+    "serve_in_memory",
+]
