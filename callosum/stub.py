@@ -141,8 +141,8 @@ def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any,
             return None
         try:
             return codec.decode_result(reply)
-        except DecodeError as error:
-            error.outcome = Outcome.EXECUTED
+        except Exception as error:
+            _note_executed(error)
             raise
 
     call.__name__ = call.__qualname__ = name
@@ -181,9 +181,15 @@ async def perform_call(call: Call) -> Any:  # a result of any IDL type
         return None
     try:
         return codec.decode_result(reply)
-    except DecodeError as error:
-        error.outcome = Outcome.EXECUTED
+    except Exception as error:
+        _note_executed(error)
         raise
+
+
+def _note_executed(error: Exception) -> None:
+    """Whatever comes out of a reply, the handler was started. A field of that name is the user's."""
+    if isinstance(error, DecodeError) or not hasattr(error, "outcome"):
+        BaseException.__setattr__(error, "outcome", Outcome.EXECUTED)  # a frozen dataclass has it, too
 
 
 def _signature(method: Method) -> inspect.Signature:

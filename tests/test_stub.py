@@ -9,11 +9,12 @@ import callosum
 from callosum import ConfigurationError, Outcome
 from callosum.errors import EncodeError
 from callosum.service import Cardinality, Method, Parameter, Service, service_of
-from callosum.stub import Stub, stub_class
+from callosum.stub import Stub, perform_call, stub_class
 from tests.services import (
     Agent,
     Echo,
     Handler,
+    Refusal,
     make_service,
     new_address,
     paired,
@@ -289,5 +290,20 @@ def test_a_reply_that_does_not_decode_through_interceptors():
             with pytest.raises(callosum.DecodeError) as caught:
                 await pair.peer.stub(lying).say("x")
             assert caught.value.outcome is Outcome.EXECUTED
+
+    run(main())
+
+
+def test_a_declared_exception_says_that_the_handler_ran_where_it_has_no_outcome_of_its_own():
+    async def refuse(message):
+        raise Refusal(message)
+
+    async def main():
+        async with paired(Handler(say=refuse)) as pair:
+            for chain in (None, perform_call):
+                pair.peer.chain = chain
+                with pytest.raises(Refusal) as caught:
+                    await pair.echo.say("no")
+                assert caught.value.outcome is Outcome.EXECUTED  # type: ignore[attr-defined]
 
     run(main())

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from callosum.errors import CallosumError, ConfigurationError, Outcome
+from callosum.errors import CallosumError, ConfigurationError
 from callosum.upper.json.types import check_type
 
 _TEXT: Final = "message"
@@ -47,7 +47,7 @@ class ExceptionForm:
         return {_TEXT: text if isinstance(text, str) else str(text)}
 
     def made(self, fields: msgspec.Struct) -> Exception:
-        """The exception of what arrived; its outcome is EXECUTED, unless it has a field of that name."""
+        """The exception of what arrived."""
         values = msgspec.structs.asdict(fields)
         error: Exception
         if has_fields(self.cls):
@@ -56,8 +56,6 @@ class ExceptionForm:
             error = self.cls(*by_position, **{name: values[name] for name in by_name & values.keys()})
         else:
             error = self.cls(values[_TEXT]) if values[_TEXT] else self.cls()
-        if "outcome" not in values:
-            BaseException.__setattr__(error, "outcome", Outcome.EXECUTED)  # one that is frozen has it, too
         return error
 
 
