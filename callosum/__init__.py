@@ -30,6 +30,7 @@ from callosum.errors import (
 )
 from callosum.interceptors import Interceptor, Next, Retry
 from callosum.listening import ListenEndpoint
+from callosum.malloc import tune_malloc
 from callosum.peer import Peer, PeerState
 from callosum.protocol.limits import Limits
 from callosum.service import Cardinality, Method, Service, ServiceClass, service_of
@@ -77,4 +78,5 @@ __all__ = [
     "deadline",
     "listen",
     "service_of",
+    "tune_malloc",
 ]

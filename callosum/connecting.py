@@ -22,6 +22,7 @@ from callosum.errors import (
 from callosum.layers import lower_layer
 from callosum.listening import end_slow_soon
 from callosum.lower.base import Connection, Connector
+from callosum.malloc import expect_large_blocks
 from callosum.peer import Peer
 from callosum.protocol.calls import OutgoingCall, SessionState
 from callosum.protocol.core import Role, SessionCore
@@ -247,6 +248,7 @@ class ConnectEndpoint:
 
     async def __aenter__(self) -> Peer:
         self._guard.check()
+        expect_large_blocks()
         if self._lines:
             raise ConfigurationError("this connect() was entered before; call connect() again for another peer")
         self._dispatcher.workers.open()

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Self
 from callosum.errors import ConfigurationError, ProtocolError
 from callosum.layers import lower_layer
 from callosum.lower.base import Connection, Frames
+from callosum.malloc import expect_large_blocks
 from callosum.peer import Peer
 from callosum.protocol import wire
 from callosum.protocol.calls import SessionState
@@ -134,6 +135,7 @@ class ListenEndpoint:
 
     async def __aenter__(self) -> Self:
         self._guard.check()
+        expect_large_blocks()
         if self._entered:
             raise ConfigurationError("this listen() was entered before; call listen() again for another server")
         self._entered = True

@@ -18,8 +18,9 @@ MAX_HEADER = 16 * KIB
 """Bytes of one record's header."""
 INLINE_BODY = 64 * KIB
 """Bytes up to which a body lies in frame 0; a larger one is a frame of its own."""
-FRAGMENT = MIB
-"""Bytes up to which a body travels whole; a larger one travels in fragments of this size."""
+FRAGMENT = MIB + INLINE_BODY
+"""Bytes up to which a body travels whole; a larger one travels in fragments of this size. Data comes in powers of two,
+and has an envelope of its IDL: 1 MiB of it need not be put together by its receiver."""
 MAX_HANDSHAKE_BODY = 256 * KIB
 """Bytes of the body of a HELLO, WELCOME or OFFER."""
 
@@ -42,7 +43,7 @@ class Limits:
     """Bytes beyond ``resend_bytes`` that are kept for control records; who exhausts them ends with RESET(slow)."""
     reserve_records: int = 4_096
     """Records beyond ``resend_records`` that are kept for control records."""
-    bulk_window: int = 2 * MIB
+    bulk_window: int = 2 * FRAGMENT
     """Bytes of large bodies under way at a time: a small call never waits behind more. Long fat links want more."""
     unfinished_bytes: int = 128 * MIB
     """Bytes of bodies of one peer of which fragments are still missing, and bytes of the bodies of its nested calls."""

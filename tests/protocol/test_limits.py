@@ -16,7 +16,7 @@ def test_the_published_bounds_of_the_format():
     assert limits.MAX_FRAMES == 130
     assert limits.MAX_HEADER == 16 * 1024
     assert limits.INLINE_BODY == 64 * 1024
-    assert limits.FRAGMENT == 1024 * 1024
+    assert limits.FRAGMENT == (1024 + 64) * 1024
 
 
 def test_every_record_fits_into_a_batch_of_its_own():

@@ -29,6 +29,7 @@ import msgpack
 FOLDER = Path(__file__).parent
 KIB = 1024
 MIB = 1024 * KIB
+FRAGMENT = MIB + 64 * KIB
 IN_FRAME = 1
 MORE = 2
 LONG_RUN = re.compile(rb"(.)\1{63,}", re.DOTALL)
@@ -457,8 +458,8 @@ def _requests(file: File) -> None:
     file.valid(
         "request-1-mib",
         "The largest body that travels whole.",
-        frames_of(record(plain, b"\x2a" * MIB, IN_FRAME)),
-        batch({**fields, "body": f"2a*{MIB}"}),
+        frames_of(record(plain, b"\x2a" * FRAGMENT, IN_FRAME)),
+        batch({**fields, "body": f"2a*{FRAGMENT}"}),
     )
     file.valid(
         "request-two-frames",
@@ -573,23 +574,23 @@ def control() -> File:
 
 
 def fragments() -> File:
-    """Bodies over 1 MiB."""
+    """Bodies over 1,088 KiB."""
     file = File(
         "fragments",
-        "Bodies over 1 MiB. Each fragment is alone in its batch. The vectors of a body follow one another.",
+        "Bodies over 1,088 KiB. Each fragment is alone in its batch. The vectors of a body follow one another.",
     )
     request = {"type": "REQUEST", "id": 1, "method": "Echo/say", "timeout_ms": 5000, "flags": 0, "key": "k"}
     file.valid(
         "request-first",
         "The first fragment has the header of the REQUEST, flag 2 (MORE) and flag 1 (the body is the next frame).",
-        frames_of(record([5, 1, "Echo/say", 5000, 0, {"key": "k"}], b"\x2a" * MIB, IN_FRAME | MORE)),
-        batch({"type": "FRAGMENT", "of": "REQUEST", "id": 1, "more": True, "first": request, "body": f"2a*{MIB}"}),
+        frames_of(record([5, 1, "Echo/say", 5000, 0, {"key": "k"}], b"\x2a" * FRAGMENT, IN_FRAME | MORE)),
+        batch({"type": "FRAGMENT", "of": "REQUEST", "id": 1, "more": True, "first": request, "body": f"2a*{FRAGMENT}"}),
     )
     file.valid(
         "request-second",
         "Further fragments have type and id alone.",
-        frames_of(record([5, 1], b"\x2b" * MIB, IN_FRAME | MORE), seq=2),
-        batch({"type": "FRAGMENT", "of": "REQUEST", "id": 1, "more": True, "body": f"2b*{MIB}"}, seq=2),
+        frames_of(record([5, 1], b"\x2b" * FRAGMENT, IN_FRAME | MORE), seq=2),
+        batch({"type": "FRAGMENT", "of": "REQUEST", "id": 1, "more": True, "body": f"2b*{FRAGMENT}"}, seq=2),
     )
     file.valid(
         "request-last",
@@ -607,14 +608,16 @@ def fragments() -> File:
     file.valid(
         "reply-first",
         "The first fragment of a REPLY, with metadata.",
-        frames_of(record([8, 2, {"metadata": {"a": "b"}}], b"\x01" * MIB, IN_FRAME | MORE), seq=5),
-        batch({"type": "FRAGMENT", "of": "REPLY", "id": 2, "more": True, "first": reply, "body": f"01*{MIB}"}, seq=5),
+        frames_of(record([8, 2, {"metadata": {"a": "b"}}], b"\x01" * FRAGMENT, IN_FRAME | MORE), seq=5),
+        batch(
+            {"type": "FRAGMENT", "of": "REPLY", "id": 2, "more": True, "first": reply, "body": f"01*{FRAGMENT}"}, seq=5
+        ),
     )
     file.valid(
         "reply-first-or-further",
         "The header of a REPLY without metadata is as short as a further fragment's: whether a body of this id is "
         "unfinished tells which of the two it is. The description takes it for a first one.",
-        frames_of(record([8, 2], b"\x02" * MIB, IN_FRAME | MORE), seq=6),
+        frames_of(record([8, 2], b"\x02" * FRAGMENT, IN_FRAME | MORE), seq=6),
         batch(
             {
                 "type": "FRAGMENT",
@@ -622,7 +625,7 @@ def fragments() -> File:
                 "id": 2,
                 "more": True,
                 "first": {"type": "REPLY", "id": 2},
-                "body": f"02*{MIB}",
+                "body": f"02*{FRAGMENT}",
             },
             seq=6,
         ),
@@ -741,7 +744,7 @@ def tolerance() -> File:
     )
     file.valid(
         "fragment-small",
-        "A fragment may be shorter than 1 MiB, whether or not it is the last one.",
+        "A fragment may be shorter than 1,088 KiB, whether or not it is the last one.",
         frames_of(record([5, 1], b"ab", MORE)),
         batch({"type": "FRAGMENT", "of": "REQUEST", "id": 1, "more": True, "body": "6162"}),
     )
@@ -948,8 +951,12 @@ def _invalid_handshakes(file: File) -> None:
 
 def _invalid_fragments(file: File) -> None:
     first: list[object] = [5, 1, "M/m", None, 0]
-    file.invalid("body-over", "a body over 1 MiB that is in no fragments", frames_of(record(first, bytes(MIB + 1), 1)))
-    file.invalid("fragment-over", "a fragment over 1 MiB", frames_of(record(first, bytes(MIB + 1), IN_FRAME | MORE)))
+    file.invalid(
+        "body-over", "a body over 1,088 KiB that is in no fragments", frames_of(record(first, bytes(FRAGMENT + 1), 1))
+    )
+    file.invalid(
+        "fragment-over", "a fragment over 1,088 KiB", frames_of(record(first, bytes(FRAGMENT + 1), IN_FRAME | MORE))
+    )
     file.invalid("fragment-not-alone", "a fragment is alone in its batch", frames_of(record(first, b"a", MORE), VOID))
     file.invalid("fragment-not-first", "a fragment is alone in its batch", frames_of(VOID, record([5, 1], b"a")))
     file.invalid("fragment-empty", "a fragment is empty", frames_of(record(first, b"", MORE)))
