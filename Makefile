@@ -27,6 +27,7 @@ check: $(VENV)/.check
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	cd examples/json_orders && $(abspath $(BIN))/mypy --strict --config-file= .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
 
