@@ -12,7 +12,7 @@ import enum
 import math
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from callosum.protocol import headers, wire
 from callosum.protocol.calls import OUTGOING, OutgoingCall, OutgoingEvent, OutgoingState
@@ -81,6 +81,10 @@ class Departure(wire.BatchWriter):
         """The number after its last record; 0 where it has none that is new."""
 
 
+_NONE: Final[deque[Any]] = deque(maxlen=0)
+"""A queue that most sessions never need, until its first entry: an empty one takes 760 bytes of its own."""
+
+
 class BulkReply:
     """A reply whose body is large, and how much of it has a number."""
 
@@ -109,13 +113,13 @@ class Outbox:
         """Bytes of replies that have no number yet."""
         self._control: deque[Message] = deque()
         self._replies: deque[Reply | Error] = deque()
-        self._nested: deque[OutgoingCall] = deque()
-        self._ahead: deque[OutgoingCall] = deque()
+        self._nested: deque[OutgoingCall] = _NONE
+        self._ahead: deque[OutgoingCall] = _NONE
         self._early: set[OutgoingCall] = set()
         """Those of the calls that leave ahead whose bodies are large."""
         self.requests: deque[OutgoingCall] = deque()
         """The calls that wait to leave, one and the same object for the life of the session."""
-        self._bulk: deque[OutgoingCall | BulkReply] = deque()
+        self._bulk: deque[OutgoingCall | BulkReply] = _NONE
         self._behind: dict[Key, deque[OutgoingCall]] = {}
         self._withdrawn = 0
 
@@ -142,7 +146,7 @@ class Outbox:
         size = len(reply.body)
         self.reply_bytes += size
         if size > INLINE_BODY:
-            self._bulk.append(BulkReply(reply))
+            self._add_large(BulkReply(reply))
         else:
             self._replies.append(reply)
 
@@ -156,7 +160,20 @@ class Outbox:
 
     def add_request_ahead(self, call: OutgoingCall) -> None:
         """A call that waits neither for the gate nor for other calls: a nested one, or one of ``on_connect``."""
-        (self._nested if call.parent else self._ahead).append(call)
+        if call.parent:
+            if self._nested is _NONE:
+                self._nested = deque()
+            self._nested.append(call)
+        else:
+            if self._ahead is _NONE:
+                self._ahead = deque()
+            self._ahead.append(call)
+
+    def _add_large(self, entry: OutgoingCall | BulkReply) -> None:
+        """What leaves in fragments, or in a batch of its own."""
+        if self._bulk is _NONE:
+            self._bulk = deque()
+        self._bulk.append(entry)
 
     def disown(self, parent: int) -> list[OutgoingCall]:
         """Take out the nested calls that have no number yet, of a parent that ends now: they are nested no more."""
@@ -364,7 +381,7 @@ class Outbox:
         if key is not None and key in self._behind:
             self._behind[key].append(call)
             return
-        self._bulk.append(call)
+        self._add_large(call)
         if key is not None:
             self._behind[key] = deque()
 

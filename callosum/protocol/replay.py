@@ -6,7 +6,6 @@ gone, and of which the other side has nothing, leaves as a VOID, and the window 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 from callosum.protocol import headers
@@ -23,7 +22,7 @@ class Replay:
     def __init__(self, outbox: Outbox, outgoing: OutgoingCalls) -> None:
         self._outbox = outbox
         self._outgoing = outgoing
-        self._batches: deque[SentBatch] = deque()
+        self._batches: list[SentBatch] = []  # the next one is the last
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
@@ -32,10 +31,10 @@ class Replay:
     def begin(self, batches: Sequence[SentBatch], received: int) -> None:
         """Send these again, but for requests whose caller is gone; the other side expects the record ``received``."""
         gone: dict[int, int | None] = {}
-        for batch in batches:
-            if batch.end > received:
-                self._void(batch, gone)
-                self._batches.append(batch)
+        again = [batch for batch in batches if batch.end > received]
+        for batch in again:
+            self._void(batch, gone)
+        self._batches = again[::-1]
         for size in gone.values():
             if size is not None:
                 self._outbox.window.take_back(1, size)
@@ -63,7 +62,7 @@ class Replay:
 
     def next_batch(self, ack: int, now: float) -> Departure:
         """The next one, with the acknowledgement that is to ride on it."""
-        batch = self._batches.popleft()
+        batch = self._batches.pop()
         departure = Departure()
         for message in batch.messages:
             request = message.message if isinstance(message, Fragment) else message
