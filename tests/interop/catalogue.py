@@ -43,6 +43,12 @@ class IdlFile:
         return list(struct_classes(self.module))
 
     @property
+    def defined(self) -> dict[str, type]:
+        """Structs, unions and exceptions by their names."""
+        meta = self.module.__thrift_meta__
+        return {cls.__name__: cls for kind in ("structs", "unions", "exceptions") for cls in meta[kind]}
+
+    @property
     def services(self) -> list[type]:
         """The service classes."""
         return services_of(self.module)
