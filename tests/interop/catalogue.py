@@ -17,9 +17,13 @@ from callosum.upper.thrift.spec import StructType
 
 HERE = Path(__file__).parent
 OWN = HERE / "words.thrift"
-"""The one file that is ours: names that are words of Python, which the others do not have."""
+"""Ours: names that are words of Python, which the others do not have."""
+WRAPPING = HERE / "wrapping.thrift"
+"""Ours: a service of what others wrote without one."""
 EXAMPLES = int(os.environ.get("CALLOSUM_INTEROP_EXAMPLES", "3"))
 """How many values of each type, and arguments of each method, are tried."""
+TEST_TIMEOUT = 60 + 5 * EXAMPLES
+"""Seconds that one test may take."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,8 @@ def with_bases(service: type) -> Iterator[type]:
 
 
 FILES = [IdlFile(path) for path in sorted((HERE / "idl").rglob("*.thrift"))]
-SERVING = [one for one in [*FILES, IdlFile(OWN)] if "\nservice " in one.path.read_text(encoding="utf-8")]
+ALL = [*FILES, IdlFile(OWN), IdlFile(WRAPPING)]
+SERVING = [one for one in ALL if "\nservice " in one.path.read_text(encoding="utf-8")]
 """Those that have services."""
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import callosum
 from callosum.upper.thrift.codec import codec_of
-from tests.interop.catalogue import FILES
+from tests.interop.catalogue import ALL
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True, scope="module")
 def _loaded() -> Iterator[None]:
     """What was loaded stays loaded: the garbage collection after each test (tests/conftest.py) need not look at it."""
-    for file in FILES:
+    for file in ALL:
         for cls in file.structs:
             codec_of(cls)
         for service in file.services:

@@ -8,6 +8,7 @@ arms, members and parameters.
 from __future__ import annotations
 
 import enum
+import functools
 import json
 import random
 import sys
@@ -57,6 +58,7 @@ union AddedUnion { 1: i64 number, 2: AddedStruct inner }
 NEW_MEMBER = "ADDED_SINCE"
 
 
+@functools.cache
 def rewritten(file: IdlFile, version: Version, folder: Path) -> IdlFile:
     """That version of the file, in the folder."""
     path = folder / version.value / file.path.parent.name / file.path.name

@@ -20,7 +20,7 @@ import callosum
 from callosum.errors import DecodeError, InvalidArgument, Outcome
 from callosum.upper.thrift.service import Function, python_name
 from callosum.upper.thrift.spec import StructType, Type
-from tests.interop.catalogue import EXAMPLES, SERVING, IdlFile, functions_of, is_shadowed, with_bases
+from tests.interop.catalogue import EXAMPLES, SERVING, TEST_TIMEOUT, IdlFile, functions_of, is_shadowed, with_bases
 from tests.interop.expecting import Unreadable, digest, drawn, received, received_fields
 from tests.interop.process import PATIENCE, WITNESS, answer, serving
 from tests.interop.rewriting import Version, rewritten
@@ -28,6 +28,7 @@ from tests.interop.tally import tally
 from tests.interop.test_values import BOUNDED, assert_is
 from tests.upper.thrift.oracles import structs
 
+pytestmark = pytest.mark.timeout(TEST_TIMEOUT)
 CALL_TIMEOUT = 10.0
 Arguments = tuple[list[Any], bool]
 
@@ -41,20 +42,22 @@ def test_every_method_of_every_service(file: IdlFile, versions: Path) -> None:
 
 
 async def call_all(file: IdlFile, caller: IdlFile, address: str) -> None:
+    planned = [
+        (own, functions_of(base)[name], function, arguments_of(file, own, function))
+        for theirs, ours in zip(file.services, caller.services, strict=True)
+        for base, own in zip(with_bases(theirs), with_bases(ours), strict=True)
+        for name, function in functions_of(own).items()
+        if not is_shadowed(function)
+    ]
     async with callosum.connect(address, timeout=CALL_TIMEOUT) as peer:
-        for theirs, ours in zip(file.services, caller.services, strict=True):
-            for base, own in zip(with_bases(theirs), with_bases(ours), strict=True):
-                await call_service(file, peer, base, own)
+        witness = peer.stub(WITNESS.Witness)
+        for service, server, function, arguments in planned:
+            await _Calls(file, peer.stub(service), witness, function, server).make(arguments)
 
 
-async def call_service(file: IdlFile, peer: callosum.Peer, theirs: type, ours: type) -> None:
-    """With values of hypothesis' where the service is the file's own, and the caller has the same version."""
-    served = functions_of(theirs)
-    source = built if ours in file.services else seeded
-    for name, function in functions_of(ours).items():
-        if not is_shadowed(function):
-            calls = _Calls(file, peer.stub(ours), peer.stub(WITNESS.Witness), function, served[name])
-            await calls.make(source(function))
+def arguments_of(file: IdlFile, service: type, function: Function) -> list[Arguments]:
+    """Hypothesis makes them where the service is the file's own, and the caller has the same version."""
+    return built(function) if service in file.services else seeded(function)
 
 
 def built(function: Function) -> list[Arguments]:
@@ -137,6 +140,7 @@ class _Calls:
         caller, server = _type_of(self.caller, outcome), _type_of(self.server, outcome)
         if caller is None or server is None:
             assert answered is None
+            tally(self.file, "results")
             return
         try:
             expected = received(caller, server, answer(self.server, outcome, seen))

@@ -15,11 +15,13 @@ from callosum.errors import DecodeError
 from callosum.upper.thrift.codec import codec_of
 from callosum.upper.thrift.spec import StructType
 from tests.interop.apache import golden, ours
-from tests.interop.catalogue import FILES, OWN, IdlFile
+from tests.interop.catalogue import FILES, OWN, TEST_TIMEOUT, IdlFile
 from tests.interop.expecting import Unreadable, drawn, received
 from tests.interop.rewriting import NEW_MEMBER, Version, rewritten
 from tests.interop.tally import tally
 from tests.interop.test_values import BOUNDED, WITH_STRUCTS, assert_is
+
+pytestmark = pytest.mark.timeout(TEST_TIMEOUT)
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)

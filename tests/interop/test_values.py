@@ -16,7 +16,7 @@ from callosum.upper.thrift.codec import codec_of
 from callosum.upper.thrift.mismatch import find_mismatch
 from callosum.upper.thrift.service import Function
 from callosum.upper.thrift.spec import Field, ListType, MapType, StructType, Type, inner_types, reachable, struct_of
-from tests.interop.catalogue import EXAMPLES, FILES, OWN, SERVING, IdlFile, functions_of, is_shadowed
+from tests.interop.catalogue import ALL, EXAMPLES, FILES, SERVING, TEST_TIMEOUT, IdlFile, functions_of, is_shadowed
 from tests.interop.expecting import drawn, received, received_fields
 from tests.interop.tally import tally
 from tests.upper.thrift.oracles import (
@@ -28,6 +28,7 @@ from tests.upper.thrift.oracles import (
     thriftpy2_encode,
 )
 
+pytestmark = pytest.mark.timeout(TEST_TIMEOUT)
 BOUNDED = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -37,12 +38,12 @@ BOUNDED = settings(
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
-WITH_STRUCTS = [one for one in [*FILES, IdlFile(OWN)] if one.structs]
+WITH_STRUCTS = [one for one in ALL if one.structs]
 
 
 @pytest.mark.parametrize("file", WITH_STRUCTS, ids=str)
 def test_any_value_goes_to_and_comes_from_other_implementations(file: IdlFile) -> None:
-    for cls in file.structs:
+    for cls in file.defined.values():
 
         @BOUNDED
         @given(structs(cls))
@@ -51,6 +52,10 @@ def test_any_value_goes_to_and_comes_from_other_implementations(file: IdlFile) -
             tally(file, "values")
 
         check()
+    for cls in file.structs:
+        for value in several(StructType(cls)):
+            check_value(value)
+            tally(file, "values")
 
 
 def check_value(value: Any) -> None:
@@ -115,7 +120,7 @@ def check_arguments(method: Method, function: Function) -> None:
 
 
 def several(kind: Type) -> Iterator[Any]:
-    """Values that cost less than hypothesis': those of test_calls are its."""
+    """Values that cost less than hypothesis', which makes those of structs, and the arguments in test_calls."""
     return (drawn(kind, random.Random(seed)) for seed in range(EXAMPLES))
 
 
