@@ -43,10 +43,10 @@ def test_every_method_of_every_service(file: IdlFile, versions: Path) -> None:
 
 async def call_all(file: IdlFile, caller: IdlFile, address: str) -> None:
     planned = [
-        (own, functions_of(base)[name], function, arguments_of(file, own, function))
+        (own, server, function, arguments_of(file, own, function))
         for theirs, ours in zip(file.services, caller.services, strict=True)
         for base, own in zip(with_bases(theirs), with_bases(ours), strict=True)
-        for name, function in functions_of(own).items()
+        for server, function in zip(functions_of(base).values(), functions_of(own).values(), strict=True)
         if not is_shadowed(function)
     ]
     async with callosum.connect(address, timeout=CALL_TIMEOUT) as peer:
