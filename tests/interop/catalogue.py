@@ -91,6 +91,7 @@ SHADOWS = {"isinstance", "len", "str", "type"}
 
 
 def is_shadowed(function: Function) -> bool:
-    """Whether a parameter hides one of them where it is used: such a method cannot be called yet."""
+    """Whether the method or a parameter hides one of them where it is used: such a method cannot be called yet."""
     fields = function.args.fields
-    return any(one.name in SHADOWS for one in fields) and not all(isinstance(one.type, StructType) for one in fields)
+    names = {function.name, *(one.name for one in fields)}
+    return bool(names & SHADOWS) and not all(isinstance(one.type, StructType) for one in fields)

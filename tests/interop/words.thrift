@@ -16,5 +16,8 @@ service Reserved {
     i64 _peer(1: i64 message = 9)
     string builtins(1: i32 len, 2: string str, 3: list<string> isinstance, 4: list<i32> tuple, 5: Cls type)
     string others(1: list<i64> dict, 2: set<string> frozenset, 3: bool repr, 4: i32 int, 5: double sum, 6: binary bytes)
+    string type(1: string text)
+    i32 len(1: list<string> texts)
+    string str(1: string text)
     binary match(1: binary body, 2: binary parts, 3: double error, 4: bool append)
 }
