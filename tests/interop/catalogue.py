@@ -13,7 +13,6 @@ from typing import Any
 from callosum.upper.thrift import load
 from callosum.upper.thrift.parsing import struct_classes
 from callosum.upper.thrift.service import Function, is_service_class, read_service
-from callosum.upper.thrift.spec import StructType
 
 HERE = Path(__file__).parent
 OWN = HERE / "words.thrift"
@@ -84,14 +83,3 @@ FILES = [IdlFile(path) for path in sorted((HERE / "idl").rglob("*.thrift"))]
 ALL = [*FILES, IdlFile(OWN), IdlFile(WRAPPING)]
 SERVING = [one for one in ALL if "\nservice " in one.path.read_text(encoding="utf-8")]
 """Those that have services."""
-
-
-SHADOWS = {"isinstance", "len", "str", "type"}
-"""Builtins that the generated encoders use by their names."""
-
-
-def is_shadowed(function: Function) -> bool:
-    """Whether the method or a parameter hides one of them where it is used: such a method cannot be called yet."""
-    fields = function.args.fields
-    names = {function.name, *(one.name for one in fields)}
-    return bool(names & SHADOWS) and not all(isinstance(one.type, StructType) for one in fields)

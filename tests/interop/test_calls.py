@@ -20,7 +20,7 @@ import callosum
 from callosum.errors import DecodeError, InvalidArgument, Outcome
 from callosum.upper.thrift.service import Function, python_name
 from callosum.upper.thrift.spec import StructType, Type
-from tests.interop.catalogue import EXAMPLES, SERVING, TEST_TIMEOUT, IdlFile, functions_of, is_shadowed, with_bases
+from tests.interop.catalogue import EXAMPLES, SERVING, TEST_TIMEOUT, IdlFile, functions_of, with_bases
 from tests.interop.expecting import Unreadable, digest, drawn, received, received_fields
 from tests.interop.process import PATIENCE, WITNESS, answer, serving
 from tests.interop.rewriting import Version, rewritten
@@ -47,7 +47,6 @@ async def call_all(file: IdlFile, caller: IdlFile, address: str) -> None:
         for theirs, ours in zip(file.services, caller.services, strict=True)
         for base, own in zip(with_bases(theirs), with_bases(ours), strict=True)
         for server, function in zip(functions_of(base).values(), functions_of(own).values(), strict=True)
-        if not is_shadowed(function)
     ]
     async with callosum.connect(address, timeout=CALL_TIMEOUT) as peer:
         witness = peer.stub(WITNESS.Witness)

@@ -10,13 +10,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 import callosum
-from callosum.errors import EncodeError
 from callosum.service import Method
 from callosum.upper.thrift.codec import codec_of
 from callosum.upper.thrift.mismatch import find_mismatch
 from callosum.upper.thrift.service import Function
 from callosum.upper.thrift.spec import Field, ListType, MapType, StructType, Type, inner_types, reachable, struct_of
-from tests.interop.catalogue import ALL, EXAMPLES, FILES, SERVING, TEST_TIMEOUT, IdlFile, functions_of, is_shadowed
+from tests.interop.catalogue import ALL, EXAMPLES, FILES, SERVING, TEST_TIMEOUT, IdlFile, functions_of
 from tests.interop.expecting import drawn, received, received_fields
 from tests.interop.tally import tally
 from tests.upper.thrift.oracles import (
@@ -88,26 +87,8 @@ def test_calls_have_bodies_that_other_implementations_read(file: IdlFile) -> Non
     for cls in file.services:
         service = callosum.service_of(cls)
         for name, function in functions_of(cls).items():
-            if not is_shadowed(function):
-                check_arguments(service.methods[name], function)
+            check_arguments(service.methods[name], function)
             check_reply(service.methods[name], function)
-
-
-@pytest.mark.xfail(
-    reason="the encoders name builtins as they are, and a method or a parameter hides them", raises=EncodeError
-)
-@pytest.mark.parametrize(
-    ("service", "name"),
-    [
-        pytest.param(service, name, id=name)
-        for file in SERVING
-        for service in file.services
-        for name, function in functions_of(service).items()
-        if is_shadowed(function)
-    ],
-)
-def test_methods_and_parameters_may_have_names_of_builtins(service: type, name: str) -> None:
-    check_arguments(callosum.service_of(service).methods[name], functions_of(service)[name])
 
 
 def check_arguments(method: Method, function: Function) -> None:
