@@ -9,6 +9,7 @@ that any value can, and both name the place.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -166,21 +167,36 @@ def fields_encoder(
         source.namespace[encoders[cls]] = codec_of(cls).encoder
     writer = EncoderWriter(source, encoders, set())
     signature = _signature(source, parameters, defaults)
-    with source.block(f"def {function}({signature}):"):
+    called, hides = f"{prefix}function", any(hasattr(builtins, name) for name in parameters)
+    names = [source.fresh("a") for _ in parameters] if hides else parameters
+    with source.block(f"def {called}({signature}):"):
         _check_given(source, function, parameters, defaults)
-        pieces, flat = f"{prefix}parts", bool(struct.fields) and is_flat(struct.fields)
-        if not flat:
-            source(f"{pieces} = []", f"{writer.add} = {pieces}.append", f"{writer.depth} = 1")
-        with source.block("try:"):
-            if flat:
-                pieces = f"({''.join(f'{piece}, ' for piece in writer.flat_fields(struct, parameters))})"
-            else:
-                writer.fields(struct, parameters)
-        with source.block(f"except {source.constant('FAULTS', ENCODE_FAULTS)} as {prefix}error:"):
-            given = f"({''.join(f'{name}, ' for name in parameters)})"
-            source(f"raise {source.constant('report', report)}({given}, {prefix}error) from None")
-        source(f"return {source.constant('join', b''.join)}({pieces})")
-    return source.execute(f"<encoder of {struct.name}>")[function]
+        if hides:  # such as type and len, which the body needs as they are
+            source(f"return {prefix}encode({', '.join(parameters)})")
+        else:
+            _body(source, writer, struct, names, report)
+    if hides:
+        with source.block(f"def {prefix}encode({', '.join(names)}):"):
+            _body(source, writer, struct, names, report)
+    made = source.execute(f"<encoder of {struct.name}>")[called]
+    made.__name__ = made.__qualname__ = function  # in the text it would hide a builtin, too
+    return made
+
+
+def _body(source: Source, writer: EncoderWriter, struct: Struct, names: Sequence[str], report: Report) -> None:
+    """What encodes the values of all fields, which have these names, and returns the bytes."""
+    pieces, flat = f"{source.prefix}parts", bool(struct.fields) and is_flat(struct.fields)
+    if not flat:
+        source(f"{pieces} = []", f"{writer.add} = {pieces}.append", f"{writer.depth} = 1")
+    with source.block("try:"):
+        if flat:
+            pieces = f"({''.join(f'{piece}, ' for piece in writer.flat_fields(struct, names))})"
+        else:
+            writer.fields(struct, names)
+    with source.block(f"except {source.constant('FAULTS', ENCODE_FAULTS)} as {source.prefix}error:"):
+        given = f"({''.join(f'{name}, ' for name in names)})"
+        source(f"raise {source.constant('report', report)}({given}, {source.prefix}error) from None")
+    source(f"return {source.constant('join', b''.join)}({pieces})")
 
 
 def _signature(source: Source, parameters: Sequence[str], defaults: Sequence[object]) -> str:

@@ -93,6 +93,22 @@ def test_arguments_that_do_not_fit_the_signature_are_a_type_error() -> None:
         methods["with_options"].encode_args()
 
 
+def test_methods_and_parameters_may_have_the_names_of_builtins(tmp_path: Path) -> None:
+    path = tmp_path / "builtin_names.thrift"
+    path.write_text("""service Names {
+        string type(1: string text), i32 len(1: list<i32> numbers = [1], 2: string str), bool isinstance(1: i32 type)
+    }""")
+    named = thrift_service(load(path).Names).methods
+    assert named["type"].decode_args(named["type"].encode_args("x")) == ("x",)
+    assert named["isinstance"].decode_args(named["isinstance"].encode_args(type=7)) == (7,)
+    assert named["len"].decode_args(named["len"].encode_args(str="x")) == ([1], "x")
+    with pytest.raises(TypeError, match=r"^len\(\) missing 1 required positional argument: 'str'$"):
+        named["len"].encode_args([2])
+    with pytest.raises(EncodeError, match=r"^Names\.len\.args\.str: the IDL says string, and the value is 5"):
+        named["len"].encode_args(str=5)
+    assert named["len"].encode_args.__name__ == "len"
+
+
 def test_none_is_not_written_but_where_it_is_required() -> None:
     add, locate = methods["add"], methods["locate"]
     assert add.encode_args(None, None) == b"\0"
