@@ -47,7 +47,7 @@ class Peer:
     in_flight: tuple[int, ...] = (1, 8, 100, 1000)
     """The numbers of calls in flight that make sense for it."""
     uvloop: bool = True
-    """Whether it runs on uvloop. Where it does not run on an event loop at all, False: its figure would be the same."""
+    """Whether it runs on uvloop. False also where it runs on no event loop at all: its figure would be the same."""
     threads: int = 0
     """Where its calls block: the most threads that make them, each with a connection of its own. 0: they do not."""
     parks: bool = True
