@@ -73,7 +73,7 @@ PANELS = (
         "Calls per second, echo of 32 B",
         "more is better; log scale",
         (
-            Series("100 in flight (the number)", _rate("echo", "100")),
+            Series("100 in flight (number)", _rate("echo", "100")),
             Series("1,000 in flight", _rate("echo", "1000"), pale=True),
         ),
         log=True,
