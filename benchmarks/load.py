@@ -89,14 +89,14 @@ def run_in_threads(peer: Peer, port: int, workload: Workload, in_flight: int, se
     return {"calls": calls, "rate": calls / (time.perf_counter() - start), "cpu": time.process_time() - cpu}
 
 
-async def burst(client: Client, count: int, patience: float, tasks: list[asyncio.Task[None]]) -> dict[str, float]:
+async def burst(client: Client, count: int, patience: float, tasks: list[asyncio.Future[None]]) -> dict[str, float]:
     """So many calls that begin in one turn of the loop, and how long the loop was held while they were answered.
 
     The turn in which the caller begins them all is the caller's own, and is not counted. Garbage is not collected
     meanwhile: to look through a hundred thousand tasks holds a loop for longer than any of the peers do.
 
     The tasks are the caller's, too: it keeps those that have not ended. Raises TimeoutError where not all were
-    answered in time.
+    answered in time, and what the first of them raised that failed.
     """
     workload = WORKLOADS["echo"]
     call, accepts = workload.calls(client), workload.accepts
@@ -105,7 +105,11 @@ async def burst(client: Client, count: int, patience: float, tasks: list[asyncio
 
     async def one() -> None:
         nonlocal left
-        assert accepts(await call())
+        try:
+            assert accepts(await call())
+        except Exception:
+            finished.set()
+            raise
         left -= 1
         if not left:
             finished.set()
@@ -119,7 +123,9 @@ async def burst(client: Client, count: int, patience: float, tasks: list[asyncio
         await finished.wait()
     seconds = time.perf_counter() - start
     held = ticker.stop()
-    assert all(task.done() for task in tasks)
+    for task in tasks if left else ():
+        if task.done():
+            task.result()
     return {"begin_ms": (begun - start) * 1000, "seconds": seconds, **held}
 
 
@@ -131,10 +137,6 @@ async def open_connections(peer: Peer, port: int, count: int, connections: Async
         assert workload.accepts(await workload.calls(client)())
 
 
-def park(client: Client, count: int) -> list[asyncio.Task[None]]:
+def park(client: Client, count: int) -> list[asyncio.Future[None]]:
     """So many calls that do not return, a task each."""
-
-    async def one() -> None:
-        await client.park()
-
-    return [asyncio.create_task(one()) for _ in range(count)]
+    return [asyncio.ensure_future(client.park()) for _ in range(count)]

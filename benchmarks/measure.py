@@ -137,8 +137,8 @@ def burst(name: str, setting: Setting) -> ByLoad:
         server.ask("watch")
         at_client = client.ask(f"burst {BURST_CALLS} {PATIENCE}")
         at_server = server.ask("held")
-    if not at_client:
-        print(f"burst: {name} did not answer all calls within {PATIENCE:g} s", file=sys.stderr)
+    if "failed" in at_client:
+        print(f"burst: {name} did not answer all calls within {PATIENCE:g} s: {at_client['failed']}", file=sys.stderr)
         return {}
     return {
         str(BURST_CALLS): {

@@ -11,7 +11,7 @@ input and answers each with a line of JSON. When its input ends, it ends.
     run WORKLOAD CALLS SECONDS       (client) keep so many calls in flight for so long
     open CONNECTIONS                 (client) open so many more, and keep them
     park CALLS                       (client) make so many calls that do not return
-    burst CALLS SECONDS              (client) make so many calls at the same time; nothing where they took longer
+    burst CALLS SECONDS              (client) make so many calls at the same time; or, why they failed
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class ClientCommands:
         self._peer = peer
         self._port = port
         self._client = client
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Future[None]] = []
 
     async def run(self) -> None:
         """Until the input ends."""
@@ -143,11 +143,11 @@ class ClientCommands:
                 return await self._burst(int(count), float(patience))
         raise ValueError(words)
 
-    async def _burst(self, count: int, patience: float) -> dict[str, float]:
+    async def _burst(self, count: int, patience: float) -> dict[str, Any]:
         try:
             return await load.burst(self._client, count, patience, self._tasks)
-        except TimeoutError:
-            return {}
+        except Exception as error:  # noqa: BLE001 - whatever a peer's calls raise is told
+            return {"failed": repr(error)}
 
     async def _run(self, workload: workloads.Workload, in_flight: int, seconds: float) -> dict[str, float]:
         if self._peer.threads and in_flight > 1:

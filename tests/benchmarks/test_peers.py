@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import peers, workloads
 from benchmarks.contract import Client
+from benchmarks.load import burst
 from benchmarks.measure import park
 from benchmarks.process import Setting, workers
 
@@ -51,7 +52,17 @@ def test_the_loops_are_watched_during_a_burst() -> None:
         assert burst["begin_ms"] > 0
         assert burst["held_ms"] >= 0
         assert server.ask("held")["held_ms"] > 0
-        assert client.ask("burst 2000 0") == {}  # not answered in time
+        assert client.ask("burst 2000 0") == {"failed": "TimeoutError()"}
+
+
+def test_a_burst_of_which_a_call_fails_tells_why() -> None:
+    async def fail() -> None:
+        tasks: list[asyncio.Future[None]] = []
+        with pytest.raises(AssertionError):
+            await burst(cast(Client, Wrong("say")), 3, 5, tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(fail())
 
 
 class Wrong:
