@@ -4,7 +4,7 @@
 #   make test      the tests
 #   make check     format, lint, types, import contracts
 #   make coverage  the tests again, with the thresholds
-#   make bench     callosum beside its peers; BENCH="--rounds 5 --uvloop" for its options
+#   make bench     callosum beside its peers; BENCH="--quick", or its other options
 #   make soak      the long runs under faults
 #   make clean     everything that was made here
 

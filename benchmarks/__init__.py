@@ -1,1 +1,1 @@
-"""callosum beside its peers, in one run: an echo of 32 bytes, each server and each client in its own process."""
+"""callosum beside its peers, in one run: the same calls, each server and each client in its own process."""

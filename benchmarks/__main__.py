@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure all peers in turns, print the table and the ratios, write the JSON."""
+"""``python -m benchmarks``: measure all peers in turns, print the tables and the targets, write the JSON."""
 
 from __future__ import annotations
 
@@ -8,24 +8,65 @@ import importlib.metadata
 import json
 import os
 import platform
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks import measure, report
-from benchmarks.peers import NAMES
+from benchmarks import measure, peers, report
+from benchmarks.targets import targets
+from benchmarks.workloads import NAMES as WORKLOADS
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-LIBRARIES = ("callosum", "grpcio", "msgpack", "pyzmq", "thriftpy2", "uvloop")
+LIBRARIES = ("callosum", "grpcio", "grpclib", "msgpack", "pycapnp", "pyzmq", "thrift", "thriftpy2", "uvloop")
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="turns of all peers; medians are printed (default: 3)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of each measurement (default: 2)")
-    parser.add_argument("--peers", nargs="+", choices=NAMES, default=NAMES, metavar="PEER", help=", ".join(NAMES))
+    parser.add_argument("--rounds", type=int, help="turns of all peers; medians are printed (default: 3)")
+    parser.add_argument("--seconds", type=float, help="length of each measurement of the 32 B echo (default: 1.5)")
+    parser.add_argument(
+        "--quick", action="store_true", help="one round of 0.4 s, bursts for callosum only: two minutes"
+    )
+    parser.add_argument(
+        "--peers", nargs="+", choices=peers.NAMES, default=peers.NAMES, metavar="PEER", help=", ".join(peers.NAMES)
+    )
+    parser.add_argument(
+        "--workloads", nargs="+", choices=WORKLOADS, default=WORKLOADS, metavar="WORKLOAD", help=", ".join(WORKLOADS)
+    )
     parser.add_argument("--uvloop", action="store_true", help="measure on uvloop as well, as a second column")
+    parser.add_argument(
+        "--tune-malloc",
+        action="store_true",
+        help="keep large blocks in the processes, of all peers alike; the 1 MiB echo is measured both ways anyhow",
+    )
     parser.add_argument("--json", type=Path, default=RESULTS, help=f"where the figures go (default: {RESULTS.name})")
     return parser.parse_args()
+
+
+def plan(options: argparse.Namespace) -> measure.Plan:
+    """What the command line asks for."""
+    rounds, seconds, bursts = (1, 0.4, 0) if options.quick else (3, 1.5, 1)
+    return measure.Plan(
+        rounds=options.rounds or rounds,
+        seconds=options.seconds or seconds,
+        loops=("default", "uvloop") if options.uvloop else ("default",),
+        workloads=tuple(options.workloads),
+        malloc="tuned" if options.tune_malloc else "default",
+        bursts_of_others=bursts,
+    )
+
+
+def installed(names: Iterable[str]) -> Iterator[str]:
+    """The peers whose packages are there; the others are named."""
+    for name in names:
+        try:
+            peers.load(name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("benchmarks"):
+                raise
+            print(f"{name}: left out, the package {error.name} is not installed")
+        else:
+            yield name
 
 
 def _version(library: str) -> tuple[str, str]:
@@ -36,32 +77,31 @@ def _version(library: str) -> tuple[str, str]:
 
 def machine() -> dict[str, object]:
     """What the figures were measured on."""
-    installed = {name: version for name, version in map(_version, LIBRARIES) if version}
     return {
         "python": platform.python_version(),
         "system": platform.system(),
         "cpus": os.cpu_count(),
-        "versions": installed,
+        "versions": {name: version for name, version in map(_version, LIBRARIES) if version},
     }
 
 
 def main() -> None:
-    """Measure and report. A ratio that is short is said, and is no failure: machines differ."""
+    """Measure and report. A target that is short is said, and is no failure: machines differ."""
     options = arguments()
-    loops = ("default", "uvloop") if options.uvloop else ("default",)
-    results = measure.all_peers(options.peers, loops, options.rounds, options.seconds)
-    ratios = report.ratios(results["default"])
+    wanted = plan(options)
+    results = measure.all_peers(list(installed(options.peers)), wanted)
+    reached = targets(results["default"])
     options.json.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "machine": machine(),
-        "rounds": options.rounds,
-        "seconds": options.seconds,
+        "rounds": wanted.rounds,
+        "seconds": wanted.seconds,
+        "malloc": wanted.malloc,
         "results": results,
-        "ratios": [ratio.as_dict() for ratio in ratios],
+        "targets": [target.as_dict() for target in reached],
     }
     options.json.write_text(json.dumps(document, indent=2) + "\n")
-    print(report.table(results))
-    print(report.verdict(ratios))
+    print(f"\n{report.text(results, reached)}")
 
 
 if __name__ == "__main__":

@@ -1,117 +1,128 @@
-"""The figures as a table, and the ratios that the design asks for."""
+"""The figures as tables, for the terminal and for the page."""
 
 from __future__ import annotations
 
-import importlib
-import operator
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from benchmarks.contract import Peer
-from benchmarks.measure import Figures, Results
+from benchmarks import peers
+from benchmarks.measure import BURST_CALLS, Figures, Results, Turn
+from benchmarks.targets import Target
+from benchmarks.workloads import BURST, MEMORY, MIB, TUNED, WORKLOADS
+
+Row = tuple[str, ...]
+NOTHING = "-"
+
+RATE_COLUMNS = ("1: p50 µs", "p99 µs", "8: calls/s", "100: calls/s", "1,000: calls/s", "CPU µs/call at 100")
+LARGE_COLUMNS = ("1: MB/s", "8: MB/s", "CPU µs/call at 8", "tuned 1: MB/s", "8: MB/s", "CPU µs/call at 8")
+RESOURCE_COLUMNS = ("idle connection KiB", "call KiB, server", "client", "hold ms, server", "client", "burst s")
+LOOP_COLUMNS = ("p50 µs", "on uvloop", "100: calls/s", "on uvloop", "1,000: calls/s", "on uvloop")
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
-    """One thing to reach. A bound of 0 asks for nothing: there is only an aim."""
+class Table:
+    """A title, and rows of which the first is the head."""
 
-    what: str
-    value: float
-    bound: float
-    relation: str
-    """``>=`` or ``<=``."""
-    aim: float
-
-    @property
-    def reached(self) -> bool:
-        """Whether the least that was asked for is there."""
-        compare: Callable[[float, float], bool] = operator.ge if self.relation == ">=" else operator.le
-        return compare(self.value, self.bound)
-
-    def as_dict(self) -> dict[str, object]:
-        """For the JSON."""
-        return {**asdict(self), "reached": self.reached}
+    title: str
+    rows: list[Row]
 
 
-def cpu(figures: Figures) -> float:
-    """Microseconds of CPU a call, client and server together."""
-    return figures["client_cpu_us"] + figures["server_cpu_us"]
+def tables(results: dict[str, Results]) -> Iterator[Table]:
+    """All figures."""
+    for loop, by_peer in results.items():
+        where = "" if loop == "default" else f", on {loop}"
+        for name, workload in WORKLOADS.items():
+            if name != "echo_1m":
+                rows = [(title, *_rates(turn[name])) for title, turn in _having(by_peer, name)]
+                yield from _table(f"{workload.title}{where}", RATE_COLUMNS, rows)
+        rows = [(title, *_large(turn)) for title, turn in _having(by_peer, "echo_1m", f"echo_1m{TUNED}")]
+        yield from _table(f"{WORKLOADS['echo_1m'].title}{where}", LARGE_COLUMNS, rows)
+        rows = [(title, *_resources(turn)) for title, turn in _having(by_peer, MEMORY, BURST)]
+        yield from _table(f"memory, and a burst of {BURST_CALLS:,} calls{where}", RESOURCE_COLUMNS, rows)
+    yield from _loops(results)
 
 
-def ratios(results: Results) -> list[Ratio]:
-    """Those whose peers were measured."""
-    return list(_ratios(results))
+def _table(title: str, columns: Row, rows: list[Row]) -> Iterator[Table]:
+    if rows:
+        yield Table(title, [("", *columns), *rows])
 
 
-def _ratios(results: Results) -> Iterator[Ratio]:
-    own = results.get("callosum")
-    if own is None:
-        return
-    if grpc := results.get("grpc_aio"):
-        for in_flight, least, aim in (("100", 20, 30), ("1000", 35, 60)):
-            value = own[in_flight]["rate"] / grpc[in_flight]["rate"]
-            yield Ratio(f"calls/s, {in_flight} in flight: callosum / grpc.aio", value, least, ">=", aim)
-    if zmq := results.get("zmq_asyncio"):
-        value = own["100"]["rate"] / zmq["100"]["rate"]
-        yield Ratio("calls/s, 100 in flight: callosum / zmq.asyncio", value, 6, ">=", 6)
-    if streams := results.get("msgpack_streams"):
-        value = own["100"]["rate"] / streams["100"]["rate"]
-        yield Ratio("calls/s, 100 in flight: callosum / msgpack streams (an aim only)", value, 0, ">=", 1)
-    if grpc:
-        value = own["1"]["p50_us"] / grpc["1"]["p50_us"]
-        yield Ratio("p50, one at a time: callosum / grpc.aio", value, 1 / 3, "<=", 1 / 3)
-    if blocking := results.get("zmq_blocking"):
-        value = own["1"]["p50_us"] / blocking["1"]["p50_us"]
-        yield Ratio("p50, one at a time: callosum / blocking pyzmq", value, 2.4, "<=", 1.8)
-    if grpc:
-        value = cpu(own["100"]) / cpu(grpc["100"])
-        yield Ratio("CPU a call, 100 in flight: callosum / grpc.aio", value, 1 / 20, "<=", 1 / 40)
+def _having(by_peer: Results, *workloads: str) -> Iterator[tuple[str, Turn]]:
+    """Title and figures of the peers that have any of the workloads."""
+    for name, turn in by_peer.items():
+        if any(turn.get(workload) for workload in workloads):
+            yield peers.load(name).title, turn
 
 
-COLUMNS = ("1: p50 µs", "p99 µs", "100: calls/s", "1000: calls/s", "CPU µs/call, client + server at 100")
+def _number(figures: Figures | None, key: str, digits: int = 0, factor: float = 1.0) -> str:
+    return f"{figures[key] * factor:,.{digits}f}" if figures and key in figures else NOTHING
 
 
-def table(results: dict[str, Results]) -> str:
-    """All figures, one table a loop."""
-    return "\n".join(
-        f"\n{loop} event loop\n{_aligned([('', *COLUMNS), *rows_of(peers)])}" for loop, peers in results.items()
-    )
+def _cpu(figures: Figures | None) -> str:
+    return f"{figures['client_cpu_us']:,.1f} + {figures['server_cpu_us']:,.1f}" if figures else NOTHING
 
 
-def rows_of(peers: Results) -> Iterator[tuple[str, ...]]:
-    """A row a peer, as `COLUMNS` has it."""
-    for name, figures in peers.items():
-        peer: Peer = importlib.import_module(f"benchmarks.peers.{name}").PEER
-        yield (peer.title, *_cells(figures))
+def _rates(by_load: dict[str, Figures]) -> Iterator[str]:
+    yield _number(by_load.get("1"), "p50_us")
+    yield _number(by_load.get("1"), "p99_us")
+    for in_flight in ("8", "100", "1000"):
+        yield _number(by_load.get(in_flight), "rate")
+    yield _cpu(by_load.get("100"))
 
 
-def _cells(figures: dict[str, Figures]) -> Iterator[str]:
-    yield f"{figures['1']['p50_us']:,.0f}"
-    yield f"{figures['1']['p99_us']:,.0f}"
-    for in_flight in ("100", "1000"):
-        yield f"{figures[in_flight]['rate']:,.0f}" if in_flight in figures else "-"
-    many = figures.get("100")
-    yield f"{many['client_cpu_us']:.1f} + {many['server_cpu_us']:.1f}" if many else "-"
+def _large(turn: Turn) -> Iterator[str]:
+    for workload in ("echo_1m", f"echo_1m{TUNED}"):
+        by_load = turn.get(workload, {})
+        for in_flight in ("1", "8"):
+            yield _number(by_load.get(in_flight), "rate", factor=MIB / 1e6)
+        yield _cpu(by_load.get("8"))
 
 
-def verdict(wanted: Sequence[Ratio]) -> str:
-    """The ratios, each with what it has to be at least and whether it is."""
-    return "\n" + _aligned(rows_of_ratios(wanted)) if wanted else ""
+def _resources(turn: Turn) -> Iterator[str]:
+    memory, burst = turn.get(MEMORY, {}), turn.get(BURST, {}).get(str(BURST_CALLS))
+    yield _number(memory.get("idle"), "server_kib", 1)
+    yield _number(memory.get("parked"), "server_kib", 2)
+    yield _number(memory.get("parked"), "client_kib", 2)
+    yield _number(burst, "server_held_ms", 1)
+    yield _number(burst, "client_held_ms", 1)
+    yield _number(burst, "seconds", 1)
 
 
-def rows_of_ratios(wanted: Sequence[Ratio]) -> list[tuple[str, ...]]:
-    """A head, and a row a ratio."""
-    rows: list[tuple[str, ...]] = [("ratio", "measured", "at least", "aim", "")]
-    for ratio in wanted:
-        ends = ("pass" if ratio.reached else "SHORT") if ratio.bound else "-"
-        least = f"{ratio.relation} {ratio.bound:.3g}" if ratio.bound else "-"
-        rows.append((ratio.what, f"{ratio.value:.3g}", least, f"{ratio.relation} {ratio.aim:.3g}", ends))
+def _loops(results: dict[str, Results]) -> Iterator[Table]:
+    """The two event loops side by side."""
+    both = [name for name in results.get("uvloop", {}) if "echo" in results["uvloop"][name]]
+    rows: list[Row] = []
+    for name in both:
+        cells: list[str] = []
+        for in_flight, key in (("1", "p50_us"), ("100", "rate"), ("1000", "rate")):
+            cells += [_number(results[loop][name]["echo"].get(in_flight), key) for loop in ("default", "uvloop")]
+        rows.append((peers.load(name).title, *cells))
+    yield from _table(f"{WORKLOADS['echo'].title}: asyncio's own loop, and uvloop", LOOP_COLUMNS, rows)
+
+
+def rows_of_targets(wanted: Sequence[Target]) -> list[Row]:
+    """A head, and a row for each: measured, what it has to be at least, what it is to be, and whether it is."""
+    rows: list[Row] = [("to be reached", "measured", "at least", "aim", "")]
+    for target in wanted:
+        unit = "" if target.unit == "x" else f" {target.unit}"
+        least = f"{target.relation} {target.bound:.3g}{unit}" if target.bound else NOTHING
+        aim = f"{target.relation} {target.aim:.3g}{unit}"
+        rows.append((target.what, f"{target.value:.3g}{unit}", least, aim, target.verdict))
     return rows
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+def aligned(rows: Sequence[Row]) -> str:
+    """For the terminal."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
         for row in rows
     )
+
+
+def text(results: dict[str, Results], wanted: Sequence[Target]) -> str:
+    """All of it, for the terminal."""
+    parts = [f"{table.title}\n{aligned(table.rows)}" for table in tables(results)]
+    if wanted:
+        parts.append(aligned(rows_of_targets(wanted)))
+    return "\n\n".join(parts)

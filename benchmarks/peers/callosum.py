@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import callosum
-from benchmarks.contract import Call, Peer
+from benchmarks import parking
+from benchmarks.contract import Client, Peer
 from callosum.upper import thrift
 
 echo = thrift.load(str(Path(__file__).parents[1] / "echo.thrift"))
@@ -19,6 +20,15 @@ class EchoHandler:
     async def say(self, message: str) -> str:
         return message
 
+    async def blob(self, payload: bytes) -> bytes:
+        return payload
+
+    async def add(self, left: int, right: int) -> int:
+        return left + right
+
+    async def park(self) -> None:
+        await parking.park()
+
 
 async def serve(port: int, ready: Callable[[], None]) -> None:
     async with callosum.listen(f"tcp://127.0.0.1:{port}", {echo.Echo: EchoHandler()}) as server:
@@ -26,10 +36,17 @@ async def serve(port: int, ready: Callable[[], None]) -> None:
         await server.serve_forever()
 
 
+async def serve_parked(port: int, ready: Callable[[], None]) -> None:
+    address, handlers = f"tcp://127.0.0.1:{port}", {echo.Echo: EchoHandler()}
+    async with callosum.listen(address, handlers, max_concurrency=2000) as server:
+        ready()
+        await server.serve_forever()
+
+
 @asynccontextmanager
-async def connect(port: int) -> AsyncIterator[Call]:
+async def connect(port: int) -> AsyncIterator[Client]:
     async with callosum.connect(f"tcp://127.0.0.1:{port}") as peer:
-        yield peer.stub(echo.Echo).say
+        yield peer.stub(echo.Echo)
 
 
-PEER = Peer("callosum, Thrift over tcp", serve, connect)
+PEER = Peer("callosum, Thrift over tcp", serve, connect, serve_parked=serve_parked)

@@ -1,5 +1,6 @@
 """msgpack over plain asyncio streams, pipelined by id, and nothing else.
 
+A handler that waits holds up all that come after it.
 No errors, deadlines, cancellation, limits or reconnecting: what asyncio itself costs, and so the mark to compare a
 framework with. Each message is a write of its own, as one writes it; `msgpack_batched` gathers them.
 """
@@ -7,18 +8,26 @@ framework with. Each message is a write of its own, as one writes it; `msgpack_b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgpack
 
-from benchmarks.contract import Call, Peer
+from benchmarks.contract import Client, Peer
 
 CHUNK = 256 * 1024
 
 
-async def say(message: str) -> str:
+async def echo(message: str | bytes) -> str | bytes:
     return message
+
+
+async def add(pair: list[int]) -> int:
+    return pair[0] + pair[1]
+
+
+METHODS: dict[type, Callable[[Any], Awaitable[str | bytes | int]]] = {str: echo, bytes: echo, list: add}
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -27,7 +36,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     while chunk := await reader.read(CHUNK):
         unpacker.feed(chunk)
         for number, message in unpacker:
-            writer.write(pack((number, await say(message))))
+            writer.write(pack((number, await METHODS[type(message)](message))))
         await writer.drain()
     writer.close()
 
@@ -38,7 +47,7 @@ async def serve(port: int, ready: Callable[[], None]) -> None:
         await server.serve_forever()
 
 
-class Client:
+class Calls:
     """Calls by number over one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,16 +55,25 @@ class Client:
         self._writer = writer
         self._loop = asyncio.get_running_loop()
         self._pack = msgpack.Packer().pack
-        self._waiting: dict[int, asyncio.Future[str]] = {}
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._next = 0
 
-    async def call(self, message: str) -> str:
-        """One echo."""
+    async def call(self, message: Any) -> Any:
+        """One request and its reply; what it asks for is told by its type."""
         self._next += 1
-        future: asyncio.Future[str] = self._loop.create_future()
+        future: asyncio.Future[Any] = self._loop.create_future()
         self._waiting[self._next] = future
         self._writer.write(self._pack((self._next, message)))
         return await future
+
+    say = blob = call
+
+    async def add(self, left: int, right: int) -> int:
+        total: int = await self.call((left, right))
+        return total
+
+    async def park(self) -> None:
+        raise NotImplementedError
 
     async def read(self) -> None:
         """Give the replies to those who wait, until the connection ends."""
@@ -67,13 +85,13 @@ class Client:
 
 
 @asynccontextmanager
-async def connect(port: int) -> AsyncIterator[Call]:
+async def connect(port: int) -> AsyncIterator[Client]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    client = Client(reader, writer)
+    client = Calls(reader, writer)
     async with asyncio.TaskGroup() as group:
         group.create_task(client.read())
-        yield client.call
+        yield client
         writer.close()
 
 
-PEER = Peer("msgpack over asyncio streams", serve, connect)
+PEER = Peer("msgpack over asyncio streams", serve, connect, parks=False)
