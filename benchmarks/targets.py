@@ -5,10 +5,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from benchmarks import peers
 from benchmarks.measure import BURST_CALLS, Figures, Results, Turn
 from benchmarks.workloads import BURST, MEMORY, TUNED
+
+FLOOR: Final = "zmq_blocking"
+"""No peer: what any peer over libzmq has below itself. It sends what it has received, untouched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def _large(own: Turn, others: Results) -> Iterator[Target]:
             rates = {
                 name: turn[workload][in_flight]["rate"]
                 for name, turn in others.items()
-                if in_flight in turn.get(workload, {})
+                if name != FLOOR and in_flight in turn.get(workload, {})
             }
             if workload in own and rates:
                 fastest = max(rates, key=lambda name: rates[name])

@@ -30,10 +30,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import load, peers, workloads
-from benchmarks.allocator import tune_malloc
 from benchmarks.contract import Client, Peer, Serve
 from benchmarks.parking import Parked
 from benchmarks.ticker import Ticker
+from callosum import tune_malloc
 
 RESIDENT = Path("/proc/self/statm")
 """Where Linux says how much of a process lies in memory."""

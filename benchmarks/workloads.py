@@ -55,7 +55,7 @@ WORKLOADS = {
 }
 """By the names of `--workloads`."""
 TUNED = "_tuned"
-"""What the name of a workload ends with where both processes have run `allocator.tune_malloc`."""
+"""What the name of a workload ends with where both processes have run `callosum.tune_malloc`."""
 MEMORY, BURST = "memory", "burst"
 """Two more, which are no rates."""
 NAMES = (*WORKLOADS, MEMORY, BURST)

@@ -194,62 +194,61 @@ class Workers:
 
     # --- a worker -----------------------------------------------------------------------------------------------------
 
-    async def _work(self) -> None:
+    async def _work(self) -> None:  # noqa: PLR0915 - written out flat: every call passes through here
+        """One coroutine for all of it: each call that is under way holds what its worker waits in."""
         task = asyncio.current_task()
         assert task is not None, "a job runs in a task"
+        worker = Worker(task)
         self._tasks.add(task)
         self._looking -= 1
-        try:
-            await self._drive_calls(Worker(task))
-        finally:
-            self._tasks.discard(task)
-            self.wake()
-
-    async def _drive_calls(self, worker: Worker) -> None:
-        clock, task, getrefcount = time.perf_counter, worker.task, sys.getrefcount
+        clock, getrefcount = time.perf_counter, sys.getrefcount
         serve, copy_context, watchdog = self._serve, self._context.copy, self.watchdog
         queue, nested, max_concurrency = self._queue, self._nested, self.max_concurrency
         # Where somebody else holds the task after a call, he may cancel it later, when it runs another call: such a
         # worker ends, and so does one with a pending cancellation. What holds it now is the engine and asyncio.
         references = getrefcount(task)
         until = clock() + BUDGET
-        while True:
-            if nested:
-                call = nested.popleft()
-            elif queue and self._slots < max_concurrency:
-                call = queue.popleft()
-            else:
-                self._flush()
-                await self._park()
-                until = clock() + BUDGET
-                continue
-            request = call.request
-            if call.hold() or (request.deadline is not None and self._is_late(call)):
-                continue
-            if not call.start():  # its caller has left while it waited
-                self._stale = max(0, self._stale - 1)
-                continue
-            # The handler's coroutine is driven here, in a context of its own; one that never waits ends in this step.
-            run = copy_context().run
-            coroutine = serve(call)
-            worker.call = call
-            call.worker = worker
-            watchdog.running = request.method
-            watchdog.steps += 1
-            try:
-                yielded = run(coroutine.send, None)
-            except StopIteration:
-                worker.call = watchdog.running = None
-            else:
-                watchdog.running = None
-                await self._go_on(worker, call, coroutine, run, yielded)
-            if task.cancelling() or getrefcount(task) > references:
-                self._flush()
-                return
-            if clock() > until:
-                self._flush()
-                await self._yield()
-                until = clock() + BUDGET
+        try:
+            while True:
+                if nested:
+                    call = nested.popleft()
+                elif queue and self._slots < max_concurrency:
+                    call = queue.popleft()
+                else:
+                    self._flush()
+                    await self._park()
+                    until = clock() + BUDGET
+                    continue
+                request = call.request
+                if call.hold() or (request.deadline is not None and self._is_late(call)):
+                    continue
+                if not call.start():  # its caller has left while it waited
+                    self._stale = max(0, self._stale - 1)
+                    continue
+                # The coroutine is driven here, in a context of its own; one that never waits ends in this step.
+                run = copy_context().run
+                coroutine = serve(call)
+                worker.call = call
+                call.worker = worker
+                watchdog.running = request.method
+                watchdog.steps += 1
+                try:
+                    yielded = run(coroutine.send, None)
+                except StopIteration:
+                    worker.call = watchdog.running = None
+                else:
+                    watchdog.running = None
+                    await self._go_on(worker, call, coroutine, run, yielded)
+                if task.cancelling() or getrefcount(task) > references:
+                    self._flush()
+                    return
+                if clock() > until:
+                    self._flush()
+                    await self._yield()
+                    until = clock() + BUDGET
+        finally:
+            self._tasks.discard(task)
+            self.wake()
 
     async def _park(self) -> None:
         """Wait until there is something to do."""
@@ -279,47 +278,40 @@ class Workers:
         call.fail(Failure(Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran"))
         return True
 
-    async def _go_on(
+    @types.coroutine
+    def _go_on(
         self,
         worker: Worker,
         call: Inbound,
-        coroutine: Coroutine[Any, Any, None],  # as in `_continue`
-        run: Callable[..., Any],  # as in `_continue`
-        yielded: Any,  # as in `_continue`
-    ) -> None:
-        """A handler waits: it takes a slot, another worker looks at the queue, and this one drives it to its end."""
+        coroutine: Coroutine[Any, Any, None],  # whatever the handler's awaitables yield and are sent
+        run: Callable[..., Any],  # as above
+        yielded: Any,  # as above
+    ) -> Generator[Any, Any, None]:
+        """A handler waits: it takes a slot, another worker looks at the queue, and this one drives it to its end.
+
+        Step by step, in the handler's context.
+        """
         takes_slot = not call.request.parent
+        watchdog, method = self.watchdog, call.request.method
         self._slots += takes_slot
         try:
             self.wake()
             self._flush()
-            await _continue(coroutine, run, yielded, self.watchdog, call.request.method)
+            while True:
+                try:
+                    value = yield yielded
+                except BaseException as error:  # noqa: BLE001 - cancellation, and whatever else, is the handler's
+                    step, argument = coroutine.throw, error
+                else:
+                    step, argument = coroutine.send, value  # type: ignore[assignment]
+                watchdog.running = method
+                watchdog.steps += 1
+                try:
+                    yielded = run(step, argument)
+                except StopIteration:
+                    return
+                finally:
+                    watchdog.running = None
         finally:
             worker.call = None
             self._slots -= takes_slot
-
-
-@types.coroutine
-def _continue(
-    coroutine: Coroutine[Any, Any, None],  # whatever the handler's awaitables yield and are sent
-    run: Callable[..., Any],  # as above
-    yielded: Any,  # as above
-    watchdog: Watchdog,
-    method: str,
-) -> Generator[Any, Any, None]:
-    """Drive a coroutine that has suspended, step by step, in its context."""
-    while True:
-        try:
-            value = yield yielded
-        except BaseException as error:  # noqa: BLE001 - cancellation, and whatever else is thrown in, is the handler's
-            step, argument = coroutine.throw, error
-        else:
-            step, argument = coroutine.send, value  # type: ignore[assignment]
-        watchdog.running = method
-        watchdog.steps += 1
-        try:
-            yielded = run(step, argument)
-        except StopIteration:
-            return
-        finally:
-            watchdog.running = None
