@@ -67,7 +67,7 @@ _FAULTS = frozenset({ResetCode.PROTOCOL, ResetCode.SLOW})
 
 CLOSE_LINGER = 1.0
 """Seconds that the last batch of a connection has to leave."""
-BUDGET: Final = 0.001
+BUDGET: Final = 0.0005
 """Seconds for which callers go on before others of the event loop have their turn."""
 _LEAST: Final = 48
 """What callers make leaves by itself from here on: a message costs as much as some ten calls."""

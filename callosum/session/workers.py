@@ -28,7 +28,7 @@ from callosum.session.watchdog import Watchdog
 
 _log = logging.getLogger("callosum.session")
 
-BUDGET: Final = 0.001
+BUDGET: Final = 0.0005
 """Seconds for which one worker runs handlers before it yields to the event loop."""
 STOP_TIMEOUT: Final = 2.0
 """Seconds that cancelled handlers have to end when the endpoint closes."""

@@ -19,7 +19,7 @@ from zmq.backend import Socket as BackendSocket
 from callosum.errors import ProtocolError
 from callosum.lower.base import ConnectionLimits, Frame, Frames
 
-BUDGET: Final = 0.001
+BUDGET: Final = 0.0005
 """Seconds that one drain may hold the event loop."""
 NO_COPY: Final = 256 * 1024
 """Bytes from which a frame is sent without a copy; below, the bookkeeping costs more than the copy."""
