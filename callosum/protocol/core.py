@@ -582,6 +582,7 @@ class SessionCore:
                 self.lag_ms = message.lag_ms
             case GoAway():
                 self.goaway = message
+                self._receipt.hasten(now)  # it closes once this is acknowledged
                 # here and now: the batch may go on with the refusals of these calls
                 unsent = self.outgoing.take_unsent(message.last_id) if self.role is Role.CONNECTOR else ()
                 events.append(Draining(message, unsent))

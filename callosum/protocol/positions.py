@@ -200,6 +200,10 @@ class Receipt:
             self.due = now + self._delay
         return old
 
+    def hasten(self, now: float) -> None:
+        """The other side waits for the acknowledgement."""
+        self.due = now
+
     def acknowledged(self) -> int:
         """The number to send as ``ack``; nothing is pending after it."""
         self._pending_records = self._pending_size = 0

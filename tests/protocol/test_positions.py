@@ -311,3 +311,13 @@ def test_whatever_comes_again_is_passed_on_once_and_in_order(steps):
             continue
         passed += list(range(seq, seq + numbered))[received.accept(seq, numbered, 1, 0.0) :]
         assert passed == list(range(1, received.expected))
+
+
+def test_who_waits_for_an_acknowledgement_gets_it_at_once() -> None:
+    receipt = Receipt(64, 1 << 18, 0.025)
+    receipt.accept(1, 1, 10, 5.0)
+    assert receipt.due == 5.025
+    receipt.hasten(5.001)
+    assert receipt.due == 5.001
+    receipt.acknowledged()
+    assert receipt.due == math.inf
