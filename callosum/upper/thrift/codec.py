@@ -21,18 +21,14 @@ from callosum.upper.thrift.decode import PADDING, DecoderWriter, is_flat
 from callosum.upper.thrift.diagnosis import decode_error
 from callosum.upper.thrift.encode import FAULTS as ENCODE_FAULTS
 from callosum.upper.thrift.encode import EncoderWriter
+from callosum.upper.thrift.footprint import ALLOWANCE, RATIO, room
 from callosum.upper.thrift.mismatch import encode_error
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, recursive, struct_of
 
-ROOM_FLOOR: Final = 4 << 20
-"""Bytes of memory that the structs of one body may take, however short it is."""
-ROOM_RATIO: Final = 128
-"""And so many times its length more."""
-
 Adder = Callable[[bytes], None]
 Encoder = Callable[[Any, Adder, int], None]  # values of any IDL type
-Decoder = Callable[[bytes, int, int, list[int]], tuple[Any, int]]  # values of any IDL type
+Decoder = Callable[[bytes, int, int, list[Any]], tuple[Any, int]]  # values of any IDL type
 
 NO_DEFAULT: Final = object()
 """A parameter that must be given."""
@@ -93,7 +89,7 @@ def _compile(root: Struct) -> None:
     encoders = {cls: source.fresh("encode") for cls in structs}
     decoders = {cls: source.fresh("decode") for cls in structs}
     encoding = EncoderWriter(source, encoders, looped)
-    decoding = DecoderWriter(source, decoders, structs, looped)
+    decoding = DecoderWriter(source, decoders, looped)
     new = [struct for cls, struct in structs.items() if _ATTRIBUTE not in cls.__dict__]
     for cls in structs.keys() - {struct.cls for struct in new}:
         made: StructCodec = cls.__dict__[_ATTRIBUTE]
@@ -112,8 +108,9 @@ def decode_with(decoder: Decoder, struct: Struct, body: Body, path: str) -> Any:
     buf = b"".join((body, PADDING))
     size = len(buf) - len(PADDING)
     try:
-        value, end = decoder(buf, 0, 1, [ROOM_FLOOR + ROOM_RATIO * size])
-        if end == size:
+        left = [room(size)]
+        value, end = decoder(buf, 0, 1, left)
+        if end == size and left[0] >= 0:
             return value
     except DECODE_FAULTS:
         pass
@@ -121,7 +118,7 @@ def decode_with(decoder: Decoder, struct: Struct, body: Body, path: str) -> Any:
 
 
 def _decode_error(struct: Struct, body: bytes, path: str) -> DecodeError:
-    return decode_error(struct, body, path, ROOM_FLOOR + ROOM_RATIO * len(body))
+    return decode_error(struct, body, path, room(len(body)))
 
 
 def fields_decoder(struct: Struct, path: str, result: Field | None = None) -> Callable[[Body], Any]:  # values
@@ -135,8 +132,9 @@ def fields_decoder(struct: Struct, path: str, result: Field | None = None) -> Ca
     for cls in structs.keys() - {struct.cls}:
         source.namespace[decoders[cls]] = codec_of(cls).decoder
     report = source.constant("report", lambda body: _decode_error(struct, body, path))
-    room = f"{ROOM_FLOOR} + {ROOM_RATIO} * size"
-    DecoderWriter(source, decoders, structs, set()).body_decoder("decode", struct, room, report, result)
+    DecoderWriter(source, decoders, recursive(structs)).body_decoder(
+        "decode", struct, f"{ALLOWANCE} + {RATIO} * size", report, result
+    )
     return source.execute(f"<decoder of {path}>")["decode"]
 
 

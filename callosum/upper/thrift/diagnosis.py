@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 
 from callosum.errors import DecodeError
 from callosum.upper.thrift.fault import MAX_COLLISIONS, Fault, skip
+from callosum.upper.thrift.footprint import weight
 from callosum.upper.thrift.spec import (
     BOOL,
     MAX_DEPTH,
@@ -160,7 +161,7 @@ class _Reader:
     def take_room(self, kind: Type, count: int, path: str) -> None:
         """Structs can be much larger in memory than on the wire."""
         if isinstance(kind, StructType):
-            self.room -= count * struct_of(kind.cls).weight
+            self.room -= count * weight(struct_of(kind.cls))
             if self.room < 0:
                 message = f"its {count} structs would take far more memory than the {len(self.body)} bytes of input"
                 raise DecodeError(message, path=path)

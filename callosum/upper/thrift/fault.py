@@ -7,12 +7,15 @@ bytes that are left, and lengths are read as unsigned, so that a position never 
 from __future__ import annotations
 
 import copy
+import enum
 import functools
+import re
 import struct
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
 
+from callosum.upper.thrift.footprint import UNKNOWN_MEMBER
 from callosum.upper.thrift.spec import MAX_DEPTH, Wire, is_mutable
 
 FIXED: Final[dict[int, int]] = {
@@ -30,14 +33,23 @@ MAX_COLLISIONS: Final = 64
 """Elements of one set, or keys of one map, that may have the same hash. Text is salted; numbers inside of structs and
 lists are not, and a stranger can send thousands of different ones with the same hash."""
 
+_REMEMBERED: Final = 64
+_SMALL_SET: Final = 5
+"""So many fit into a set before it has a table of its own."""
+
 _length = struct.Struct("!I").unpack_from
 _list_head = struct.Struct("!BI").unpack_from
 _map_head = struct.Struct("!BBI").unpack_from
 _field_head = struct.Struct("!Bh").unpack_from
+_zeros = re.compile(b"\\0+").match
 
 
 class Fault(Exception):
     """The input is wrong. Where and why, `diagnosis.decode_error` finds out."""
+
+
+class NoRoom(Fault):
+    """The value would take more memory than its input allows."""
 
 
 def pass_field(buf: bytes, pos: int, known: Mapping[int, int], depth: int) -> int:
@@ -61,9 +73,7 @@ def skip(buf: bytes, pos: int, wire: int, depth: int) -> int:
     if depth > MAX_DEPTH:
         raise Fault
     if wire == Wire.STRUCT:
-        while buf[pos] != 0:
-            pos = skip(buf, pos + 3, buf[pos], depth + 1)
-        return pos + 1
+        return _skip_fields(buf, pos, depth)
     if wire in {Wire.LIST, Wire.SET}:
         element, count = _list_head(buf, pos)
         return _skip_elements(buf, pos + 5, (element,), count, depth)
@@ -73,14 +83,64 @@ def skip(buf: bytes, pos: int, wire: int, depth: int) -> int:
     raise Fault
 
 
+def _skip_fields(buf: bytes, pos: int, depth: int) -> int:
+    while wire := buf[pos]:
+        size = FIXED.get(wire)
+        pos = pos + 3 + size if size is not None else skip(buf, pos + 3, wire, depth + 1)
+    return pos + 1
+
+
 def _skip_elements(buf: bytes, pos: int, wires: tuple[int, ...], count: int, depth: int) -> int:
-    if any(wire not in SMALLEST for wire in wires) or count * sum(SMALLEST[wire] for wire in wires) > len(buf) - pos:
+    smallest = 0
+    for wire in wires:
+        if wire not in SMALLEST:
+            raise Fault
+        smallest += SMALLEST[wire]
+    if count * smallest > len(buf) - pos:
         raise Fault
     if all(wire in FIXED for wire in wires):
-        return pos + count * sum(FIXED[wire] for wire in wires)
+        return pos + count * smallest
+    if wires == (Wire.STRING,):
+        for _ in range(count):
+            pos += 4 + _length(buf, pos)[0]
+        return pos
+    if wires == (Wire.STRUCT,):
+        return _skip_structs(buf, pos, count, depth + 1)
+    if wires in {(Wire.LIST,), (Wire.SET,)}:
+        return _skip_lists(buf, pos, count, depth + 1)
     for _ in range(count):
         for wire in wires:
             pos = skip(buf, pos, wire, depth + 1)
+    return pos
+
+
+def _skip_structs(buf: bytes, pos: int, count: int, depth: int) -> int:
+    """Many of them can be empty, each a byte: those are passed together."""
+    if count and depth > MAX_DEPTH:
+        raise Fault
+    while count > 0:
+        if buf[pos]:
+            pos = _skip_fields(buf, pos, depth)
+            count -= 1
+            continue
+        match = _zeros(buf, pos, pos + count)
+        assert match is not None
+        count -= match.end() - pos
+        pos = match.end()
+    return pos
+
+
+def _skip_lists(buf: bytes, pos: int, count: int, depth: int) -> int:
+    """Many of them can be short: those of a fixed size are passed without a call."""
+    if count and depth > MAX_DEPTH:
+        raise Fault
+    for _ in range(count):
+        element, length = _list_head(buf, pos)
+        size = FIXED.get(element)
+        if size is None:
+            pos = _skip_elements(buf, pos + 5, (element,), length, depth)
+        else:
+            pos += 5 + length * size
     return pos
 
 
@@ -106,3 +166,53 @@ def copier(default: Any) -> Callable[[], Any]:  # values of any IDL type
         make: Callable[[], Any] = default.copy  # a hundred times as fast as a deep copy
         return make
     return functools.partial(copy.deepcopy, default)
+
+
+class Unpackers(dict[int, Callable[[bytes, int], tuple[Any, ...]]]):  # numbers of one type
+    """What reads so many numbers of one type, made at their first use; where they are few, for all later uses, too."""
+
+    def __init__(self, letter: str) -> None:
+        self._letter = letter
+
+    def __missing__(self, count: int) -> Callable[[bytes, int], tuple[Any, ...]]:  # numbers of one type
+        unpack = struct.Struct(f"!{count}{self._letter}").unpack_from
+        if count <= _REMEMBERED:
+            self[count] = unpack
+        return unpack
+
+
+def compact_set(values: Sequence[Hashable]) -> set[Any]:  # values of any IDL type
+    """A set whose table is no larger than it must be: one that grows by itself may take twice as much memory.
+
+    CPython makes the table for twice as many as come from a dict, and lets it be filled to three fifths.
+    """
+    if len(values) < _SMALL_SET:
+        return set(values)
+    table = 1 << (len(values) * 5 // 3 + 1).bit_length()
+    first = table // 2 - 1
+    made = set(dict.fromkeys(values[:first]))
+    made.update(values[first:])
+    return made
+
+
+def member(cls: type[enum.IntEnum], number: int, room: list[Any]) -> enum.IntEnum:  # the room, and what is remembered
+    """A member of an enum that may be one that this side does not know: those take memory, but once for a body."""
+    known = members(cls)
+    if number in known:
+        return known[number]
+    if len(room) == 1:
+        room.append({})
+    key = (cls, number)
+    if key not in room[1]:
+        room[0] -= UNKNOWN_MEMBER
+        if room[0] < 0:
+            raise NoRoom
+        room[1][key] = cls(number)
+    made: enum.IntEnum = room[1][key]
+    return made
+
+
+@functools.cache
+def members(cls: type[enum.IntEnum]) -> dict[int, enum.IntEnum]:
+    """The known members of an enum by their values: looking there is much faster than calling the class."""
+    return {member.value: member for member in cls}
