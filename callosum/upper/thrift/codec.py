@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
-from callosum.errors import DecodeError, EncodeError
+from callosum.errors import EncodeError
 from callosum.service import Body
 from callosum.upper.thrift.decode import FAULTS as DECODE_FAULTS
 from callosum.upper.thrift.decode import PADDING, DecoderWriter, is_flat
-from callosum.upper.thrift.diagnosis import decode_error
+from callosum.upper.thrift.diagnosis import decode_error, left_over
 from callosum.upper.thrift.encode import FAULTS as ENCODE_FAULTS
 from callosum.upper.thrift.encode import EncoderWriter
-from callosum.upper.thrift.footprint import ALLOWANCE, RATIO, room
+from callosum.upper.thrift.footprint import room
+from callosum.upper.thrift.hashing import hashed, quicken
 from callosum.upper.thrift.mismatch import encode_error
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, recursive, struct_of
@@ -97,6 +98,8 @@ def _compile(root: Struct) -> None:
     for struct in new:
         encoding.struct_encoder(struct)
         decoding.struct_decoder(struct)
+    for cls in hashed(structs):
+        quicken(structs[cls])
     functions = source.execute(f"<codec of {root.name}>")
     for struct in new:
         codec = StructCodec(struct, functions[encoders[struct.cls]], functions[decoders[struct.cls]])
@@ -107,18 +110,17 @@ def decode_with(decoder: Decoder, struct: Struct, body: Body, path: str) -> Any:
     """Run a decoder on a whole body."""
     buf = b"".join((body, PADDING))
     size = len(buf) - len(PADDING)
+    left = [room(size)]
+    value: Any = None  # what the decoder returns
     try:
-        left = [room(size)]
         value, end = decoder(buf, 0, 1, left)
-        if end == size and left[0] >= 0:
-            return value
     except DECODE_FAULTS:
-        pass
-    raise _decode_error(struct, buf[:size], path)
-
-
-def _decode_error(struct: Struct, body: bytes, path: str) -> DecodeError:
-    return decode_error(struct, body, path, room(len(body)))
+        end = size + 1
+    if end == size and left[0] >= 0:
+        return value
+    if end < size and left[0] >= 0:
+        raise left_over(size - end, path)  # without a search, which would take as long as the decoder did
+    raise decode_error(struct, buf[:size], path, left[0])
 
 
 def fields_decoder(struct: Struct, path: str, result: Field | None = None) -> Callable[[Body], Any]:  # values
@@ -131,10 +133,10 @@ def fields_decoder(struct: Struct, path: str, result: Field | None = None) -> Ca
     decoders = {cls: source.fresh("decode") for cls in structs}
     for cls in structs.keys() - {struct.cls}:
         source.namespace[decoders[cls]] = codec_of(cls).decoder
-    report = source.constant("report", lambda body: _decode_error(struct, body, path))
-    DecoderWriter(source, decoders, recursive(structs)).body_decoder(
-        "decode", struct, f"{ALLOWANCE} + {RATIO} * size", report, result
-    )
+    report = source.constant("report", lambda body, left: decode_error(struct, body, path, left))
+    behind = source.constant("behind", lambda count: left_over(count, path))
+    writer = DecoderWriter(source, decoders, recursive(structs))
+    writer.body_decoder("decode", struct, report, behind, result)
     return source.execute(f"<decoder of {path}>")["decode"]
 
 

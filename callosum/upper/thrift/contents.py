@@ -19,6 +19,7 @@ from callosum.upper.thrift.fault import (
     freeze,
     member,
     members,
+    numbers_in_parts,
 )
 from callosum.upper.thrift.footprint import MAP_BASE, per_element
 from callosum.upper.thrift.source import Source
@@ -173,9 +174,21 @@ class ContentWriter:
         if isinstance(element, EnumType):
             raw = self.source.fresh("x")
             values = f"[{self._member(element, raw)} for {raw} in {values}]"
-        if make != "list" or not isinstance(element, EnumType):
+        elif make == "list":
+            self._parts(name, element, count, unpack)
+            return
+        if make != "list":
             values = f"{make}({values})"
         self.source(f"{name} = {values}", f"pos += {count} * {element.size}")
+
+    def _parts(self, name: str, element: FixedType, count: str, unpack: str) -> None:
+        """What ``unpack`` returns is a tuple of all: many numbers are read in parts, so that it is never large."""
+        many = self.source.constant("numbers_in_parts", numbers_in_parts)
+        letter = self.source.constant("letter", element.letter)
+        self.source(
+            f"{name} = list({unpack}[{count}](buf, pos)) if {count} <= {FREE} else {many}({letter}, {count}, buf, pos)",
+            f"pos += {count} * {element.size}",
+        )
 
     def _map(self, kind: MapType, name: str, count: str, depth: int) -> None:
         key, value, start = self.source.fresh("k"), self.source.fresh("x"), self.source.fresh("s")

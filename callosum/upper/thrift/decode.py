@@ -25,7 +25,7 @@ from typing import Final
 
 from callosum.upper.thrift.contents import FREE, ContentWriter, raw_letter
 from callosum.upper.thrift.fault import Fault, copier, pass_field
-from callosum.upper.thrift.footprint import UNKNOWN_MEMBER, least
+from callosum.upper.thrift.footprint import ALLOWANCE, RATIO, UNKNOWN_MEMBER, in_field
 from callosum.upper.thrift.guess import Guess
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import (
@@ -85,7 +85,7 @@ class DecoderWriter:
         unset = {name: self._default(one) for one, name in zip(fields, names, strict=True)}
         return Guess(self.contents, self.recursive, fields, names, unset)
 
-    def body_decoder(self, name: str, struct: Struct, room: str, report: str, result: Field | None = None) -> None:
+    def body_decoder(self, name: str, struct: Struct, report: str, behind: str, result: Field | None = None) -> None:
         """Write ``def name(body)``, which takes a whole body and returns the values of all fields as a tuple.
 
         What holds nothing but texts and numbers, all of them there and in the order of the schema, is read straight
@@ -94,8 +94,8 @@ class DecoderWriter:
         Args:
             name: That of the function.
             struct: What is read.
-            room: The expression for what ``room`` begins with, by ``size``.
             report: The name of what makes the error.
+            behind: The name of what makes it where bytes are left over.
             result: The field that is expected alone, and whose value is returned then as it is.
         """
         padding, join = self.source.constant("padding", PADDING), self.source.constant("join", b"".join)
@@ -110,7 +110,7 @@ class DecoderWriter:
                 f"size = len(buf) - {len(PADDING)}",
                 "pos = 0",
                 "depth = 1",
-                f"room = [{room}]",
+                f"room = [{ALLOWANCE} + {RATIO} * size]",
             )
             with self._no_fault():
                 names = [self.source.fresh("v") for _ in struct.fields]
@@ -119,7 +119,8 @@ class DecoderWriter:
                     self._guess_body(struct, names, result)
                 self._passes(struct, names)
                 self.source(f"if pos + 1 == size and room[0] >= 0: return {_tuple(names)}")
-            self.source(f"raise {report}(bytes(body))")
+                self.source(f"if pos + 1 < size and room[0] >= 0: raise {behind}(size - pos - 1)")
+            self.source(f"raise {report}(bytes(body), room[0])")
 
     def _guess_body(self, struct: Struct, names: Sequence[str], result: Field | None) -> None:
         expected = dict(zip(struct.fields, names, strict=True))
@@ -261,7 +262,7 @@ class DecoderWriter:
 
     def _use(self, fields: Iterable[Field], more: str = "") -> None:
         """The fields of a body itself are few, and take no room; those of structs within it do."""
-        taken = sum(least(one.type) for one in fields)
+        taken = sum(in_field(one.type) for one in fields)
         if not self.contents.free and (taken or more):
             self.source(f"used += {taken}{more}")
 

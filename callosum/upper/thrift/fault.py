@@ -19,23 +19,25 @@ from callosum.upper.thrift.footprint import UNKNOWN_MEMBER
 from callosum.upper.thrift.spec import MAX_DEPTH, Wire, is_mutable
 
 FIXED: Final[dict[int, int]] = {
-    Wire.BOOL: 1,
-    Wire.I8: 1,
-    Wire.DOUBLE: 8,
-    Wire.I16: 2,
-    Wire.I32: 4,
-    Wire.I64: 8,
+    int(wire): size
+    for wire, size in {Wire.BOOL: 1, Wire.I8: 1, Wire.DOUBLE: 8, Wire.I16: 2, Wire.I32: 4, Wire.I64: 8}.items()
 }
 """The sizes of what has a fixed one."""
-SMALLEST: Final[dict[int, int]] = {**FIXED, Wire.STRING: 4, Wire.STRUCT: 1, Wire.MAP: 6, Wire.SET: 5, Wire.LIST: 5}
+SMALLEST: Final[dict[int, int]] = FIXED | {
+    int(wire): size for wire, size in {Wire.STRING: 4, Wire.STRUCT: 1, Wire.MAP: 6, Wire.SET: 5, Wire.LIST: 5}.items()
+}
 """The fewest bytes of a value of each type."""
 MAX_COLLISIONS: Final = 64
 """Elements of one set, or keys of one map, that may have the same hash. Text is salted; numbers inside of structs and
 lists are not, and a stranger can send thousands of different ones with the same hash."""
 
 _REMEMBERED: Final = 64
+_PART: Final = 4096
 _SMALL_SET: Final = 5
 """So many fit into a set before it has a table of its own."""
+
+_STRING, _STRUCT, _MAP = int(Wire.STRING), int(Wire.STRUCT), int(Wire.MAP)
+_COLLECTIONS: Final = frozenset({int(Wire.LIST), int(Wire.SET)})
 
 _length = struct.Struct("!I").unpack_from
 _list_head = struct.Struct("!BI").unpack_from
@@ -53,13 +55,16 @@ class NoRoom(Fault):
 
 
 def pass_field(buf: bytes, pos: int, known: Mapping[int, int], depth: int) -> int:
-    """Skip an unknown field. A known one, of the type that it must have, is left to another pass over the fields."""
-    wire, ident = _field_head(buf, pos)
-    expected = known.get(ident)
-    if expected is None:
-        return skip(buf, pos + 3, wire, depth + 1)
-    if expected != wire:
-        raise Fault
+    """Skip unknown fields. A known one, of the type that it must have, is left to another pass over the fields."""
+    while wire := buf[pos]:
+        _, ident = _field_head(buf, pos)
+        expected = known.get(ident)
+        if expected is not None:
+            if expected != wire:
+                raise Fault
+            return pos
+        size = FIXED.get(wire)
+        pos = pos + 3 + size if size is not None else skip(buf, pos + 3, wire, depth + 1)
     return pos
 
 
@@ -68,18 +73,17 @@ def skip(buf: bytes, pos: int, wire: int, depth: int) -> int:
     size = FIXED.get(wire)
     if size is not None:
         return pos + size
-    if wire == Wire.STRING:
+    if wire == _STRING:
         return pos + 4 + int(_length(buf, pos)[0])
     if depth > MAX_DEPTH:
         raise Fault
-    if wire == Wire.STRUCT:
+    if wire == _STRUCT:
         return _skip_fields(buf, pos, depth)
-    if wire in {Wire.LIST, Wire.SET}:
+    if wire == _MAP:
+        return _skip_map(buf, pos, depth)
+    if wire in _COLLECTIONS:
         element, count = _list_head(buf, pos)
-        return _skip_elements(buf, pos + 5, (element,), count, depth)
-    if wire == Wire.MAP:
-        key, value, count = _map_head(buf, pos)
-        return _skip_elements(buf, pos + 6, (key, value), count, depth)
+        return _skip_elements(buf, pos + 5, element, count, depth + 1)
     raise Fault
 
 
@@ -90,34 +94,39 @@ def _skip_fields(buf: bytes, pos: int, depth: int) -> int:
     return pos + 1
 
 
-def _skip_elements(buf: bytes, pos: int, wires: tuple[int, ...], count: int, depth: int) -> int:
-    smallest = 0
-    for wire in wires:
-        if wire not in SMALLEST:
-            raise Fault
-        smallest += SMALLEST[wire]
-    if count * smallest > len(buf) - pos:
+def _skip_elements(buf: bytes, pos: int, wire: int, count: int, depth: int) -> int:
+    """Values of one type. Those that can be many in few bytes are passed without a call for each."""
+    if count * SMALLEST.get(wire, len(buf)) > len(buf) - pos:
         raise Fault
-    if all(wire in FIXED for wire in wires):
-        return pos + count * smallest
-    if wires == (Wire.STRING,):
+    size = FIXED.get(wire)
+    if size is not None:
+        return pos + count * size
+    if wire == _STRING:
         for _ in range(count):
             pos += 4 + _length(buf, pos)[0]
         return pos
-    if wires == (Wire.STRUCT,):
-        return _skip_structs(buf, pos, count, depth + 1)
-    if wires in {(Wire.LIST,), (Wire.SET,)}:
-        return _skip_lists(buf, pos, count, depth + 1)
+    if count == 0:
+        if wire not in SMALLEST:
+            raise Fault
+        return pos
+    if depth > MAX_DEPTH:
+        raise Fault
+    if wire == _STRUCT:
+        return _skip_structs(buf, pos, count, depth)
+    if wire == _MAP:
+        for _ in range(count):
+            pos = _skip_map(buf, pos, depth)
+        return pos
     for _ in range(count):
-        for wire in wires:
-            pos = skip(buf, pos, wire, depth + 1)
+        element, length = _list_head(buf, pos)
+        pos += 5
+        size = FIXED.get(element)
+        pos = pos + length * size if size is not None else _skip_elements(buf, pos, element, length, depth + 1)
     return pos
 
 
 def _skip_structs(buf: bytes, pos: int, count: int, depth: int) -> int:
     """Many of them can be empty, each a byte: those are passed together."""
-    if count and depth > MAX_DEPTH:
-        raise Fault
     while count > 0:
         if buf[pos]:
             pos = _skip_fields(buf, pos, depth)
@@ -130,17 +139,24 @@ def _skip_structs(buf: bytes, pos: int, count: int, depth: int) -> int:
     return pos
 
 
-def _skip_lists(buf: bytes, pos: int, count: int, depth: int) -> int:
-    """Many of them can be short: those of a fixed size are passed without a call."""
-    if count and depth > MAX_DEPTH:
+def _skip_map(buf: bytes, pos: int, depth: int) -> int:
+    key, value, count = _map_head(buf, pos)
+    pos += 6
+    if count * (SMALLEST.get(key, len(buf)) + SMALLEST.get(value, len(buf))) > len(buf) - pos:
         raise Fault
+    if key == value:
+        return _skip_elements(buf, pos, key, 2 * count, depth + 1)
+    if key not in SMALLEST or value not in SMALLEST:
+        raise Fault
+    key_size, value_size = FIXED.get(key), FIXED.get(value)
+    if key_size is not None and value_size is not None:
+        return pos + count * (key_size + value_size)
     for _ in range(count):
-        element, length = _list_head(buf, pos)
-        size = FIXED.get(element)
-        if size is None:
-            pos = _skip_elements(buf, pos + 5, (element,), length, depth)
+        pos = pos + key_size if key_size is not None else skip(buf, pos, key, depth + 1)
+        if value == _STRUCT and not buf[pos]:
+            pos += 1
         else:
-            pos += 5 + length * size
+            pos = pos + value_size if value_size is not None else skip(buf, pos, value, depth + 1)
     return pos
 
 
@@ -179,6 +195,18 @@ class Unpackers(dict[int, Callable[[bytes, int], tuple[Any, ...]]]):  # numbers 
         if count <= _REMEMBERED:
             self[count] = unpack
         return unpack
+
+
+def numbers_in_parts(letter: str, count: int, buf: bytes, pos: int) -> list[Any]:  # numbers of one type
+    """So many numbers. They are unpacked in parts, so that the tuple of all is not there beside the list of all."""
+    numbers: list[Any] = []  # numbers of one type
+    size = struct.calcsize(f"!{letter}")
+    if count * size > len(buf) - pos:
+        raise Fault
+    for start in range(0, count, _PART):
+        part = min(_PART, count - start)
+        numbers += struct.unpack_from(f"!{part}{letter}", buf, pos + start * size)
+    return numbers
 
 
 def compact_set(values: Sequence[Hashable]) -> set[Any]:  # values of any IDL type

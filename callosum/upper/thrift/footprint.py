@@ -36,6 +36,8 @@ UNKNOWN_MEMBER: Final = 440
 """Of an enum: the member, its name, and that it is remembered for the rest of the body."""
 MAP_BASE: Final = 120
 """What the table of a map takes besides its entries, where there are any."""
+_CALL: Final = 60
+"""For a struct in a field, as if it took memory: it can be in four bytes, and takes the time of a call to read."""
 _SLOT: Final = 9
 """A place in a list, with what the list keeps ready for more."""
 _SET_ENTRY: Final = 57
@@ -65,6 +67,11 @@ def least(kind: Type) -> int:
             return sys.getsizeof({})
         case StructType():
             return weight(struct_of(kind.cls))
+
+
+def in_field(kind: Type) -> int:
+    """Bytes that are counted for the smallest value of a field."""
+    return least(kind) + (_CALL if isinstance(kind, StructType) else 0)
 
 
 def _number(kind: NumberType | EnumType) -> int:

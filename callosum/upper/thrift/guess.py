@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from callosum.upper.thrift.contents import ContentWriter, raw_letter
-from callosum.upper.thrift.footprint import least
+from callosum.upper.thrift.footprint import in_field
 from callosum.upper.thrift.spec import (
     EnumType,
     Field,
@@ -112,7 +112,7 @@ class Guess:
             self._flush()
         header = self.source.fresh("h")
         self._read(header, "3s", 3, f"{header} != {self.source.constant('H', one.header)}")
-        self.taken += least(one.type)
+        self.taken += in_field(one.type)
         match one.type:
             case NumberType() | EnumType() as kind:
                 self._read(name, raw_letter(kind), kind.size)
