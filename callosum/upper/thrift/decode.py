@@ -116,21 +116,25 @@ class DecoderWriter:
                 names = [self.source.fresh("v") for _ in struct.fields]
                 self._start(struct, names)
                 if expected and not is_flat(expected) and not struct.is_union:
-                    self._guess_body(struct, names, result)
+                    self._guess_body(struct, names, behind, result)
                 self._passes(struct, names)
                 self.source(f"if pos + 1 == size and room[0] >= 0: return {_tuple(names)}")
                 self.source(f"if pos + 1 < size and room[0] >= 0: raise {behind}(size - pos - 1)")
             self.source(f"raise {report}(bytes(body), room[0])")
 
-    def _guess_body(self, struct: Struct, names: Sequence[str], result: Field | None) -> None:
+    def _guess_body(self, struct: Struct, names: Sequence[str], behind: str, result: Field | None) -> None:
         expected = dict(zip(struct.fields, names, strict=True))
         if result is not None:
             expected = {result: expected[result]}
         values = list(expected.values())
         guess = self._guess(list(expected), values)
         with guess.straight():
-            self.source("if pos != size or room[0] < 0: break")
-            self.source(f"return {values[0] if result is not None else _tuple(values)}")
+            returned = values[0] if result is not None else _tuple(values)
+            self.source(
+                f"if pos == size and room[0] >= 0: return {returned}",
+                f"if pos < size and room[0] >= 0: raise {behind}(size - pos)",
+                f"raise {self.fault}",  # and not a loop that reads on behind the end of the struct
+            )
 
     @contextmanager
     def _no_fault(self) -> Iterator[None]:

@@ -103,7 +103,7 @@ def _skip_elements(buf: bytes, pos: int, wire: int, count: int, depth: int) -> i
         return pos + count * size
     if wire == _STRING:
         for _ in range(count):
-            pos += 4 + _length(buf, pos)[0]
+            pos += 4 + int(_length(buf, pos)[0])
         return pos
     if count == 0:
         if wire not in SMALLEST:
@@ -140,7 +140,8 @@ def _skip_structs(buf: bytes, pos: int, count: int, depth: int) -> int:
 
 
 def _skip_map(buf: bytes, pos: int, depth: int) -> int:
-    key, value, count = _map_head(buf, pos)
+    head: tuple[int, int, int] = _map_head(buf, pos)
+    key, value, count = head
     pos += 6
     if count * (SMALLEST.get(key, len(buf)) + SMALLEST.get(value, len(buf))) > len(buf) - pos:
         raise Fault
@@ -176,12 +177,35 @@ def freeze(value: Any) -> Any:  # a value of any IDL type
 
 
 def copier(default: Any) -> Callable[[], Any]:  # values of any IDL type
-    """What makes a default of its own for each instance."""
+    """What makes a default of its own for each instance, as deep as it is. Many times as fast as `copy.deepcopy`."""
     inner = [*default, *default.values()] if isinstance(default, dict) else default
     if isinstance(default, list | dict | set) and not any(map(is_mutable, inner)):
-        make: Callable[[], Any] = default.copy  # a hundred times as fast as a deep copy
+        make: Callable[[], Any] = default.copy
         return make
-    return functools.partial(copy.deepcopy, default)
+    if isinstance(default, list):
+        parts = [copier(one) for one in default]
+        return lambda: [part() for part in parts]
+    if isinstance(default, dict):
+        values = {key: copier(one) for key, one in default.items() if not is_mutable(key)}
+        if len(values) == len(default):
+            return lambda: {key: value() for key, value in values.items()}
+    if hasattr(default, "thrift_spec"):
+        return _struct_copier(default)
+    return functools.partial(copy.deepcopy, default) if is_mutable(default) else lambda: default
+
+
+def _struct_copier(default: Any) -> Callable[[], Any]:  # a struct of any type
+    cls: Any = type(default)
+    new = cls.__new__
+    fields = {name: copier(value) for name, value in vars(default).items()}
+
+    def make() -> Any:  # a struct of any type
+        made = new(cls)
+        for name, value in fields.items():
+            setattr(made, name, value())
+        return made
+
+    return make
 
 
 class Unpackers(dict[int, Callable[[bytes, int], tuple[Any, ...]]]):  # numbers of one type

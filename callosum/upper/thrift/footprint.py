@@ -8,7 +8,7 @@ nothing.
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Any, Final
 
 from callosum.upper.thrift.spec import (
     BOOL,
@@ -32,12 +32,12 @@ RATIO: Final = 20
 """So many times its length, a body may take in memory."""
 ALLOWANCE: Final = 128 << 10
 """And so many bytes more, so that what is small by itself is never refused for being sparse."""
-UNKNOWN_MEMBER: Final = 440
+UNKNOWN_MEMBER: Final = 600
 """Of an enum: the member, its name, and that it is remembered for the rest of the body."""
 MAP_BASE: Final = 120
 """What the table of a map takes besides its entries, where there are any."""
 _CALL: Final = 60
-"""For a struct in a field, as if it took memory: it can be in four bytes, and takes the time of a call to read."""
+"""For a struct in a field or a default, as if it took memory: it takes the time of a call to make."""
 _SLOT: Final = 9
 """A place in a list, with what the list keeps ready for more."""
 _SET_ENTRY: Final = 57
@@ -98,16 +98,17 @@ def weight(struct: Struct) -> int:
     if count < _INLINE and not issubclass(struct.cls, BaseException):
         own = 72 + 9 * count
     else:
-        own = 100 + _size_of_dict([one.name for one in struct.fields])
+        own = 100 + _size_of_dict(struct)
     return own + sum(_copied(one.default) for one in struct.fields)
 
 
-def _size_of_dict(names: list[str]) -> int:
-    """That of attributes that were set one by one."""
-    made: dict[str, None] = {}
-    for name in names:
-        made[name] = None
-    return sys.getsizeof(made)
+def _size_of_dict(struct: Struct) -> int:
+    """That of the attributes of an instance, which depends on how it has grown."""
+    cls: Any = struct.cls
+    instance = cls.__new__(cls)
+    for one in struct.fields:
+        setattr(instance, one.name, None)
+    return sys.getsizeof(vars(instance))
 
 
 def _copied(default: object) -> int:
@@ -118,6 +119,6 @@ def _copied(default: object) -> int:
         case dict():
             return sys.getsizeof(default) + sum(_copied(key) + _copied(one) for key, one in default.items())
         case _ if is_mutable(default):
-            return 72 + sum(9 + _copied(one) for one in vars(default).values())
+            return 72 + _CALL + sum(9 + _copied(one) for one in vars(default).values())
         case _:
             return 0

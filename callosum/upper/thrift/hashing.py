@@ -38,7 +38,8 @@ def hashed(structs: dict[type, Struct]) -> set[type]:
 
 def quicken(struct: Struct) -> None:
     """Put a quick ``__hash__`` into the class."""
-    if struct.cls.__hash__ is not TPayload.__hash__ or not struct.fields:
+    own: Any = struct.cls.__hash__  # None where instances cannot be hashed
+    if own is not TPayload.__hash__ or not struct.fields:
         return
     source = Source()
     hash_value, slow = source.constant("hash_value", _hash_value), source.constant("slow", TPayload.__hash__)
@@ -55,4 +56,4 @@ def quicken(struct: Struct) -> None:
             source("    pass")
         source(f"return {slow}(self)")
     made: Any = source.execute(f"<hash of {struct.name}>")["__hash__"]
-    struct.cls.__hash__ = made  # type: ignore[method-assign]
+    setattr(struct.cls, "__hash__", made)  # noqa: B010 - type checkers refuse to see it assigned
