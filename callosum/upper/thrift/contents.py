@@ -21,7 +21,7 @@ from callosum.upper.thrift.fault import (
     members,
     numbers_in_parts,
 )
-from callosum.upper.thrift.footprint import MAP_BASE, per_element
+from callosum.upper.thrift.footprint import MAP_BASE, SET_TABLE, per_element
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import (
     BOOL,
@@ -112,6 +112,8 @@ class ContentWriter:
 
     def _take_room(self, kind: ListType | SetType | MapType, count: str) -> None:
         taken = f"{count} * {per_element(kind)}"
+        if isinstance(kind, SetType):
+            taken = f"{SET_TABLE.format(count=count)} + {taken}"
         if isinstance(kind, MapType):
             taken = f"{taken} + {MAP_BASE} if {count} else 0"
         lines = (f"room[0] -= {taken}", f"if room[0] < 0: raise {self.no_room}")

@@ -223,13 +223,13 @@ class Unpackers(dict[int, Callable[[bytes, int], tuple[Any, ...]]]):  # numbers 
 
 def numbers_in_parts(letter: str, count: int, buf: bytes, pos: int) -> list[Any]:  # numbers of one type
     """So many numbers. They are unpacked in parts, so that the tuple of all is not there beside the list of all."""
-    numbers: list[Any] = []  # numbers of one type
     size = struct.calcsize(f"!{letter}")
     if count * size > len(buf) - pos:
         raise Fault
+    numbers: list[Any] = [None] * count  # in its place from the start: a list that grows is copied
     for start in range(0, count, _PART):
         part = min(_PART, count - start)
-        numbers += struct.unpack_from(f"!{part}{letter}", buf, pos + start * size)
+        numbers[start : start + part] = struct.unpack_from(f"!{part}{letter}", buf, pos + start * size)
     return numbers
 
 

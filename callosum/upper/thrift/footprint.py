@@ -34,16 +34,17 @@ ALLOWANCE: Final = 128 << 10
 """And so many bytes more, so that what is small by itself is never refused for being sparse."""
 UNKNOWN_MEMBER: Final = 600
 """Of an enum: the member, its name, and that it is remembered for the rest of the body."""
+SET_TABLE: Final = "(16 << ({count} * 5 // 3 + 1).bit_length())"
+"""What the table of a `fault.compact_set` takes, as an expression: it is all but half empty where it has just grown."""
 MAP_BASE: Final = 120
 """What the table of a map takes besides its entries, where there are any."""
 _CALL: Final = 60
 """For a struct in a field or a default, as if it took memory: it takes the time of a call to make."""
 _SLOT: Final = 9
 """A place in a list, with what the list keeps ready for more."""
-_SET_ENTRY: Final = 57
 _MAP_ENTRY: Final = {True: 44, False: 60}
 """The most that an entry takes in a table that has just grown; tables of nothing but text are smaller."""
-_INLINE: Final = 30
+INLINE: Final = 30
 """Instances of a class with fewer fields share their keys."""
 
 
@@ -81,12 +82,13 @@ def _number(kind: NumberType | EnumType) -> int:
 
 
 def per_element(kind: ListType | SetType | MapType) -> int:
-    """Bytes that each element of a container takes at least, with its place."""
+    """Bytes that each element of a container takes at least, with its place; the table of a set is `SET_TABLE`."""
     match kind:
         case ListType():
             return _SLOT + least(kind.element)
         case SetType():
-            return _SET_ENTRY + least(kind.element)
+            listed = 0 if isinstance(kind.element, NumberType | EnumType) else _SLOT  # what it is made from
+            return listed + least(kind.element)
         case MapType():
             is_text = isinstance(kind.key, TextType) and not kind.key.is_binary
             return _MAP_ENTRY[is_text] + least(kind.key) + least(kind.value)
@@ -95,7 +97,7 @@ def per_element(kind: ListType | SetType | MapType) -> int:
 def weight(struct: Struct) -> int:
     """Bytes that an instance takes where nothing but its defaults is set."""
     count = len(struct.fields)
-    if count < _INLINE and not issubclass(struct.cls, BaseException):
+    if count < INLINE and not issubclass(struct.cls, BaseException):
         own = 72 + 9 * count
     else:
         own = 100 + _size_of_dict(struct)
@@ -103,12 +105,19 @@ def weight(struct: Struct) -> int:
 
 
 def _size_of_dict(struct: Struct) -> int:
-    """That of the attributes of an instance, which depends on how it has grown."""
+    """That of the attributes of an instance."""
+    if len(struct.fields) >= INLINE:
+        return sys.getsizeof(template(struct).copy())
     cls: Any = struct.cls
     instance = cls.__new__(cls)
     for one in struct.fields:
         setattr(instance, one.name, None)
     return sys.getsizeof(vars(instance))
+
+
+def template(struct: Struct) -> dict[str, None]:
+    """The attributes of an instance with many fields, to be copied: set one by one, they take twice as much memory."""
+    return dict.fromkeys(one.name for one in struct.fields)
 
 
 def _copied(default: object) -> int:

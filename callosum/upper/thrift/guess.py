@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from callosum.upper.thrift.contents import ContentWriter, raw_letter
-from callosum.upper.thrift.footprint import in_field
+from callosum.upper.thrift.footprint import INLINE, in_field, template
 from callosum.upper.thrift.spec import (
     EnumType,
     Field,
@@ -104,8 +104,12 @@ class Guess:
 
     def _instance(self, struct: Struct, name: str, values: Sequence[str]) -> list[str]:
         new, cls = self.source.constant("new", struct.cls.__new__), self.source.constant("cls", struct.cls)
-        sets = [f"{name}.{one.name} = {value}" for one, value in zip(struct.fields, values, strict=True)]
-        return [f"{name} = {new}({cls})", *sets]
+        fields = zip(struct.fields, values, strict=True)
+        if len(struct.fields) < INLINE:
+            return [f"{name} = {new}({cls})", *(f"{name}.{one.name} = {value}" for one, value in fields)]
+        attributes, copied = self.source.fresh("d"), self.source.constant("copy", template(struct).copy)
+        sets = [f"{attributes}[{self.source.constant('name', one.name)}] = {value}" for one, value in fields]
+        return [f"{attributes} = {copied}()", *sets, f"{name} = {new}({cls})", f"{name}.__dict__ = {attributes}"]
 
     def _field(self, one: Field, name: str) -> None:
         if self.segment.size > _LONGEST:

@@ -61,6 +61,13 @@ def test_unknown_members_of_an_enum_are_made_once_for_a_body() -> None:
         decode(different)
 
 
+@pytest.mark.parametrize("count", [1000, 19_661, 50_000, 65_536, 78_650])
+def test_sets_of_numbers_are_not_refused_for_their_tables(count: int) -> None:
+    holder: Any = type("Holder", (m.Empty.__base__,), {"thrift_spec": {1: (14, "numbers", 8, False)}})
+    body = b"\x0e\0\1\x08" + u32(count) + b"".join(map(u32, range(300, 300 + count))) + b"\0"
+    assert codec_of(holder).decode(body).numbers == set(range(300, 300 + count))
+
+
 def test_what_is_ordinary_is_never_refused() -> None:
     row = type("Row", (m.Empty.__base__,), {"thrift_spec": {1: (8, "id", False), 2: (11, "name", False)}})
     wide = type("Wide", (m.Empty.__base__,), {"thrift_spec": {i: (8, f"f{i}", False) for i in range(1, 21)}})
