@@ -181,8 +181,11 @@ class Guess:
             return
         if segment.restart:
             self.source(f"{segment.restart} = pos")
-        targets = "".join(f"{target}, " for target in segment.targets)
-        self.source(f"{targets}= {self.source.unpacker(segment.layout)}(buf, pos)")
+        if segment.layout == "B" and segment.checks:  # the end of a struct alone: a text was last
+            segment.checks = ["buf[pos]"]
+        else:
+            targets = "".join(f"{target}, " for target in segment.targets)
+            self.source(f"{targets}= {self.source.unpacker(segment.layout)}(buf, pos)")
         self.unset += segment.unset
         with self.source.block(f"if {' or '.join(segment.checks) or 'False'}:"):
             self.source(*(f"{name} = {self.defaults[name]}" for name in self.unset))
