@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import thriftpy2
-from thriftpy2.protocol import TBinaryProtocol, TCyBinaryProtocol
-from thriftpy2.transport import TCyMemoryBuffer, TMemoryBuffer
+from thriftpy2.protocol import TCyBinaryProtocol, binary  # TBinaryProtocol is the other one where that is there
+from thriftpy2.transport import TCyMemoryBuffer, memory
 
 from callosum.upper import thrift
 from callosum.upper.thrift.codec import codec_of
@@ -150,7 +150,7 @@ def cython() -> Codec:
 
 def pure() -> Codec:
     """thriftpy2's pure Python."""
-    return of_thriftpy2("thriftpy2, pure Python", TBinaryProtocol, TMemoryBuffer)
+    return of_thriftpy2("thriftpy2, pure Python", binary.TBinaryProtocol, memory.TMemoryBuffer)
 
 
 def apache() -> Codec:
