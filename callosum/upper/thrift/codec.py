@@ -21,7 +21,7 @@ from callosum.upper.thrift.decode import PADDING, DecoderWriter, is_flat
 from callosum.upper.thrift.diagnosis import decode_error, left_over
 from callosum.upper.thrift.encode import FAULTS as ENCODE_FAULTS
 from callosum.upper.thrift.encode import EncoderWriter
-from callosum.upper.thrift.footprint import room
+from callosum.upper.thrift.footprint import ALLOWANCE, RATIO
 from callosum.upper.thrift.hashing import hashed, quicken
 from callosum.upper.thrift.mismatch import encode_error
 from callosum.upper.thrift.source import Source
@@ -64,7 +64,18 @@ class StructCodec:
         Raises:
             DecodeError: They are not exactly one value of this struct.
         """
-        return decode_with(self.decoder, self.struct, body, path or self.struct.name)
+        buf = b"".join((body, PADDING))
+        size = len(buf) - len(PADDING)
+        left = [ALLOWANCE + RATIO * size]
+        try:
+            value, end = self.decoder(buf, 0, 1, left)
+            if end == size and left[0] >= 0:
+                return value
+        except DECODE_FAULTS:
+            end = size + 1
+        if end < size and left[0] >= 0:
+            raise left_over(size - end, path or self.struct.name)  # without a search: that would take as long again
+        raise decode_error(self.struct, buf[:size], path or self.struct.name, left[0])
 
 
 def codec_of(cls: type) -> StructCodec:
@@ -104,23 +115,6 @@ def _compile(root: Struct) -> None:
     for struct in new:
         codec = StructCodec(struct, functions[encoders[struct.cls]], functions[decoders[struct.cls]])
         setattr(struct.cls, _ATTRIBUTE, codec)
-
-
-def decode_with(decoder: Decoder, struct: Struct, body: Body, path: str) -> Any:  # what the decoder returns
-    """Run a decoder on a whole body."""
-    buf = b"".join((body, PADDING))
-    size = len(buf) - len(PADDING)
-    left = [room(size)]
-    value: Any = None  # what the decoder returns
-    try:
-        value, end = decoder(buf, 0, 1, left)
-    except DECODE_FAULTS:
-        end = size + 1
-    if end == size and left[0] >= 0:
-        return value
-    if end < size and left[0] >= 0:
-        raise left_over(size - end, path)  # without a search, which would take as long as the decoder did
-    raise decode_error(struct, buf[:size], path, left[0])
 
 
 def fields_decoder(struct: Struct, path: str, result: Field | None = None) -> Callable[[Body], Any]:  # values

@@ -43,8 +43,8 @@ BYTES: Final = (*range(128), *range(-128, 0))
 """By the byte: Python shares some of the small integers, and we the others, so that none takes memory."""
 _TABLES: Final = {BOOL: BOOLS, I8: BYTES}
 _UNPACKERS: Final = {letter: Unpackers(letter) for letter in "hiqd"}
-FREE: Final = 64
-"""Elements of a container that take no room where there can be but a few such containers."""
+FEW: Final = 64
+"""Elements of a container that need not be counted before they are made."""
 
 
 @dataclass(slots=True)
@@ -54,8 +54,11 @@ class ContentWriter:
     source: Source
     decoders: dict[type, str]
     """The names of the structs' decoders in the text."""
-    free: int = 0
-    """So many elements of a container take no room."""
+    used: str = ""
+    """The variable that counts what few elements take, until the end of the struct; none in the body's own text, whose
+    containers are but a few."""
+    level: int = 0
+    """How deep in containers within a container: those can be many."""
     fault: str = field(init=False)
     no_room: str = field(init=False)
 
@@ -100,7 +103,7 @@ class ContentWriter:
     def elements(self, kind: ListType | SetType | MapType, name: str, count: str, depth: int) -> None:
         """The elements at ``pos``, so many."""
         self._take_room(kind, count)
-        free, self.free = self.free, 0  # containers within this one can be many
+        self.level += 1
         if isinstance(kind, MapType):
             self._map(kind, name, count, depth)
         elif isinstance(kind.element, NumberType | EnumType):
@@ -108,7 +111,7 @@ class ContentWriter:
             self._numbers(kind.element, name, count, make)
         else:
             self._collection(kind, name, count, depth)
-        self.free = free
+        self.level -= 1
 
     def _take_room(self, kind: ListType | SetType | MapType, count: str) -> None:
         taken = f"{count} * {per_element(kind)}"
@@ -117,11 +120,14 @@ class ContentWriter:
         if isinstance(kind, MapType):
             taken = f"{taken} + {MAP_BASE} if {count} else 0"
         lines = (f"room[0] -= {taken}", f"if room[0] < 0: raise {self.no_room}")
-        if self.free:
-            with self.source.block(f"if {count} > {self.free}:"):
-                self.source(*lines)
-        else:
+        if self.level:
             self.source(*lines)
+            return
+        with self.source.block(f"if {count} > {FEW}:"):
+            self.source(*lines)
+        if self.used:
+            with self.source.block("else:"):
+                self.source(f"{self.used} += {taken}")
 
     def _take_text(self, kind: Type, start: str) -> None:
         """The bytes of text within the elements, after they were read."""
@@ -188,7 +194,7 @@ class ContentWriter:
         many = self.source.constant("numbers_in_parts", numbers_in_parts)
         letter = self.source.constant("letter", element.letter)
         self.source(
-            f"{name} = list({unpack}[{count}](buf, pos)) if {count} <= {FREE} else {many}({letter}, {count}, buf, pos)",
+            f"{name} = list({unpack}[{count}](buf, pos)) if {count} <= {FEW} else {many}({letter}, {count}, buf, pos)",
             f"pos += {count} * {element.size}",
         )
 

@@ -23,7 +23,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from callosum.upper.thrift.contents import FREE, ContentWriter, raw_letter
+from callosum.upper.thrift.contents import ContentWriter, raw_letter
 from callosum.upper.thrift.fault import Fault, copier, pass_field
 from callosum.upper.thrift.footprint import ALLOWANCE, RATIO, UNKNOWN_MEMBER, in_field
 from callosum.upper.thrift.guess import Guess
@@ -67,6 +67,8 @@ class DecoderWriter:
         with self.source.block(f"def {self.decoders[struct.cls]}(buf, pos, depth, room):"):
             if struct.cls in self.recursive:
                 self.source(f"if depth > {MAX_DEPTH}: raise {self.fault}")
+            self.contents.used = "used"
+            self.source("used = 0")
             names = [self.source.fresh("v") for _ in struct.fields]
             self._start(struct, names)
             guess = self._guess(struct.fields, names)
@@ -75,7 +77,6 @@ class DecoderWriter:
                     guess.take_room()
                     guess.instance(struct, "o", names)
                     self.source("return o, pos")
-            self.source("used = 0")
             self._passes(struct, names)
             self.source("room[0] -= used", f"if room[0] < 0: raise {self.contents.no_room}")
             guess.instance(struct, "o", names)
@@ -100,7 +101,7 @@ class DecoderWriter:
         """
         padding, join = self.source.constant("padding", PADDING), self.source.constant("join", b"".join)
         expected = [result] if result is not None else struct.fields
-        self.contents.free = FREE
+        self.contents.used = ""
         with self.source.block(f"def {name}(body):"):
             if expected and is_flat(expected):
                 with self.source.block("if type(body) is bytes:"), self._no_fault():
@@ -267,7 +268,7 @@ class DecoderWriter:
     def _use(self, fields: Iterable[Field], more: str = "") -> None:
         """The fields of a body itself are few, and take no room; those of structs within it do."""
         taken = sum(in_field(one.type) for one in fields)
-        if not self.contents.free and (taken or more):
+        if self.contents.used and (taken or more):
             self.source(f"used += {taken}{more}")
 
 

@@ -80,6 +80,7 @@ class Guess:
         self.taken = 0
         """The room that all fields take."""
         self.has_text = False
+        self.has_container = False
 
     @contextmanager
     def straight(self) -> Iterator[None]:
@@ -94,9 +95,13 @@ class Guess:
 
     def take_room(self) -> None:
         """Let the fields take their room; texts take no more than the length of it all."""
-        taken = f"{self.taken} + pos - {self.start}" if self.has_text else f"{self.taken}"
-        if taken != "0":
-            self.source(f"room[0] -= {taken}", f"if room[0] < 0: raise {self.contents.no_room}")
+        taken = [f"{self.taken}"]
+        if self.has_text:
+            taken.append(f"pos - {self.start}")
+        if self.has_container:
+            taken.append(self.contents.used)
+        if taken != ["0"]:
+            self.source(f"room[0] -= {' + '.join(taken)}", f"if room[0] < 0: raise {self.contents.no_room}")
 
     def instance(self, struct: Struct, name: str, values: Sequence[str]) -> None:
         """Make an instance."""
@@ -138,6 +143,7 @@ class Guess:
                 self._container(kind, name)
 
     def _container(self, kind: ListType | SetType | MapType, name: str) -> None:
+        self.has_container = True
         count, targets = self.source.fresh("n"), [self.source.fresh("t") for _ in self.contents.wires(kind)]
         for target in targets:
             self._read(target, "B", 1)

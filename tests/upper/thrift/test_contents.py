@@ -7,7 +7,7 @@ import pytest
 from callosum.errors import DecodeError
 from callosum.upper.thrift import load
 from callosum.upper.thrift.codec import codec_of, fields_decoder
-from callosum.upper.thrift.contents import BOOLS, BYTES, FREE
+from callosum.upper.thrift.contents import BOOLS, BYTES, FEW
 from callosum.upper.thrift.spec import struct_of
 from tests.upper.thrift.oracles import IDL
 
@@ -28,7 +28,7 @@ def test_bytes_are_looked_up() -> None:
     assert decode(b"\x0f\0\2\x03" + u32(3) + b"\x80\xff\x7f\0").tinies == [-128, -1, 127]
 
 
-@pytest.mark.parametrize("count", [0, 1, FREE, FREE + 1, 5000])
+@pytest.mark.parametrize("count", [0, 1, FEW, FEW + 1, 5000])
 def test_numbers_of_any_count(count: int) -> None:
     numbers = [i - 2 for i in range(count)]
     packed = b"".join((number & 0xFFFF).to_bytes(2, "big") for number in numbers)
