@@ -15,25 +15,22 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
-from callosum.errors import DecodeError, EncodeError
+from callosum.errors import EncodeError
 from callosum.service import Body
 from callosum.upper.thrift.decode import FAULTS as DECODE_FAULTS
 from callosum.upper.thrift.decode import PADDING, DecoderWriter, is_flat
-from callosum.upper.thrift.diagnosis import decode_error
+from callosum.upper.thrift.diagnosis import decode_error, left_over
 from callosum.upper.thrift.encode import FAULTS as ENCODE_FAULTS
 from callosum.upper.thrift.encode import EncoderWriter
+from callosum.upper.thrift.footprint import ALLOWANCE, RATIO
+from callosum.upper.thrift.hashing import hashed, quicken
 from callosum.upper.thrift.mismatch import encode_error
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, recursive, struct_of
 
-ROOM_FLOOR: Final = 4 << 20
-"""Bytes of memory that the structs of one body may take, however short it is."""
-ROOM_RATIO: Final = 128
-"""And so many times its length more."""
-
 Adder = Callable[[bytes], None]
 Encoder = Callable[[Any, Adder, int], None]  # values of any IDL type
-Decoder = Callable[[bytes, int, int, list[int]], tuple[Any, int]]  # values of any IDL type
+Decoder = Callable[[bytes, int, int, list[Any]], tuple[Any, int]]  # values of any IDL type
 
 NO_DEFAULT: Final = object()
 """A parameter that must be given."""
@@ -68,7 +65,18 @@ class StructCodec:
         Raises:
             DecodeError: They are not exactly one value of this struct.
         """
-        return decode_with(self.decoder, self.struct, body, path or self.struct.name)
+        buf = b"".join((body, PADDING))
+        size = len(buf) - len(PADDING)
+        left = [ALLOWANCE + RATIO * size]
+        try:
+            value, end = self.decoder(buf, 0, 1, left)
+            if end == size and left[0] >= 0:
+                return value
+        except DECODE_FAULTS:
+            end = size + 1
+        if end < size and left[0] >= 0:
+            raise left_over(size - end, path or self.struct.name)  # without a search: that would take as long again
+        raise decode_error(self.struct, buf[:size], path or self.struct.name, left[0])
 
 
 def codec_of(cls: type) -> StructCodec:
@@ -94,7 +102,7 @@ def _compile(root: Struct) -> None:
     encoders = {cls: source.fresh("encode") for cls in structs}
     decoders = {cls: source.fresh("decode") for cls in structs}
     encoding = EncoderWriter(source, encoders, looped)
-    decoding = DecoderWriter(source, decoders, structs, looped)
+    decoding = DecoderWriter(source, decoders, looped)
     new = [struct for cls, struct in structs.items() if _ATTRIBUTE not in cls.__dict__]
     for cls in structs.keys() - {struct.cls for struct in new}:
         made: StructCodec = cls.__dict__[_ATTRIBUTE]
@@ -102,27 +110,12 @@ def _compile(root: Struct) -> None:
     for struct in new:
         encoding.struct_encoder(struct)
         decoding.struct_decoder(struct)
+    for cls in hashed(structs):
+        quicken(structs[cls])
     functions = source.execute(f"<codec of {root.name}>")
     for struct in new:
         codec = StructCodec(struct, functions[encoders[struct.cls]], functions[decoders[struct.cls]])
         setattr(struct.cls, _ATTRIBUTE, codec)
-
-
-def decode_with(decoder: Decoder, struct: Struct, body: Body, path: str) -> Any:  # what the decoder returns
-    """Run a decoder on a whole body."""
-    buf = b"".join((body, PADDING))
-    size = len(buf) - len(PADDING)
-    try:
-        value, end = decoder(buf, 0, 1, [ROOM_FLOOR + ROOM_RATIO * size])
-        if end == size:
-            return value
-    except DECODE_FAULTS:
-        pass
-    raise _decode_error(struct, buf[:size], path)
-
-
-def _decode_error(struct: Struct, body: bytes, path: str) -> DecodeError:
-    return decode_error(struct, body, path, ROOM_FLOOR + ROOM_RATIO * len(body))
 
 
 def fields_decoder(struct: Struct, path: str, result: Field | None = None) -> Callable[[Body], Any]:  # values
@@ -135,9 +128,10 @@ def fields_decoder(struct: Struct, path: str, result: Field | None = None) -> Ca
     decoders = {cls: source.fresh("decode") for cls in structs}
     for cls in structs.keys() - {struct.cls}:
         source.namespace[decoders[cls]] = codec_of(cls).decoder
-    report = source.constant("report", lambda body: _decode_error(struct, body, path))
-    room = f"{ROOM_FLOOR} + {ROOM_RATIO} * size"
-    DecoderWriter(source, decoders, structs, set()).body_decoder("decode", struct, room, report, result)
+    report = source.constant("report", lambda body, left: decode_error(struct, body, path, left))
+    behind = source.constant("behind", lambda count: left_over(count, path))
+    writer = DecoderWriter(source, decoders, recursive(structs))
+    writer.body_decoder("decode", struct, report, behind, result)
     return source.execute(f"<decoder of {path}>")["decode"]
 
 

@@ -7,10 +7,11 @@ has found a fault; it follows the same rules, and what it cannot see is named as
 from __future__ import annotations
 
 import struct
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 
 from callosum.errors import DecodeError
 from callosum.upper.thrift.fault import MAX_COLLISIONS, Fault, skip
+from callosum.upper.thrift.footprint import RATIO, per_element, room
 from callosum.upper.thrift.spec import (
     BOOL,
     MAX_DEPTH,
@@ -28,20 +29,45 @@ from callosum.upper.thrift.spec import (
     struct_of,
 )
 
+Container: TypeAlias = ListType | SetType | MapType
+
 _NAMES: Final = {wire: "byte" if wire is Wire.I8 else wire.name.lower() for wire in Wire}
 
 
-def decode_error(root: Struct, body: bytes, path: str, room: int) -> DecodeError:
-    """The error for a body that a decoder refused; ``room`` is what it had for structs."""
-    reader = _Reader(body, room)
+def left_over(size: int, path: str) -> DecodeError:
+    """The error for a body that goes on behind the end of the value."""
+    return DecodeError(f"{size} bytes are left over behind the end of the value", path=path)
+
+
+class _TooMuch(DecodeError):
+    """A container is said to hold more than can be there, or than the whole input allows in memory."""
+
+
+def _steps(size: int) -> int:
+    """How many values are looked at: all in a short input; for a long one, the decoder has had most of the time."""
+    return max(500, 2000 - size // 32) + size // 256
+
+
+class _GivenUp(Exception):
+    """The search has taken as long as it may."""
+
+
+def decode_error(root: Struct, body: bytes, path: str, left: int) -> DecodeError:
+    """The error for a body that a decoder refused; ``left`` is what was left of its room: below zero, it was full."""
+    reader = _Reader(body)
+    found: DecodeError | None = None
     try:
         reader.fields(root, path, 1)
-        left = len(body) - reader.pos
-        if left:
-            return DecodeError(f"{left} bytes are left over behind the end of the value", path=path)
+        if behind := len(body) - reader.pos:
+            found = left_over(behind, path)
     except DecodeError as error:
-        return error
-    return DecodeError(
+        found = error
+    except _GivenUp:
+        found = DecodeError(f"the input of {len(body)} bytes is malformed somewhere behind its first values", path=path)
+    if left < 0 and not isinstance(found, _TooMuch):
+        message = f"the value would take far more memory than the {len(body)} bytes of input: {RATIO} times is allowed"
+        return DecodeError(message, path=path)
+    return found or DecodeError(
         f"a set or a map has more than {MAX_COLLISIONS} elements with the same hash: repeated, or chosen to take time",
         path=path,
     )
@@ -50,11 +76,12 @@ def decode_error(root: Struct, body: bytes, path: str, room: int) -> DecodeError
 class _Reader:
     """A position in the input. Every method moves it, or raises DecodeError."""
 
-    def __init__(self, body: bytes, room: int) -> None:
+    def __init__(self, body: bytes) -> None:
         self.body = body
         self.padded = body + bytes(16)  # as skip() needs it
         self.pos = 0
-        self.room = room
+        self.room = room(len(body))
+        self.steps = _steps(len(body))
 
     def take(self, layout: str, path: str) -> tuple[int, ...]:
         """Read numbers."""
@@ -110,6 +137,9 @@ class _Reader:
 
     def value(self, kind: Type, path: str, depth: int) -> None:
         """A value."""
+        self.steps -= 1
+        if self.steps < 0:
+            raise _GivenUp
         match kind:
             case NumberType() | EnumType():
                 (number,) = self.take("B" if kind is BOOL else kind.letter, path)
@@ -121,12 +151,12 @@ class _Reader:
                 self.fields(struct_of(kind.cls), path, depth)
             case ListType() | SetType():
                 wire, count = self.take("BI", path)
-                self.elements((kind.element,), (wire,), count, path, depth)
+                self.elements(kind, (kind.element,), (wire,), count, path, depth)
                 if count and isinstance(kind, SetType):
                     check_hashable(kind.element, kind, path)
             case MapType():
                 key, value, count = self.take("BBI", path)
-                self.elements((kind.key, kind.value), (key, value), count, path, depth)
+                self.elements(kind, (kind.key, kind.value), (key, value), count, path, depth)
                 if count:
                     check_hashable(kind.key, kind, path)
 
@@ -143,27 +173,26 @@ class _Reader:
                 raise DecodeError(f"the string is not UTF-8: {error}", path=path) from None
         self.pos += size
 
-    def elements(self, kinds: tuple[Type, ...], wires: tuple[int, ...], count: int, path: str, depth: int) -> None:
+    def elements(
+        self, kind: Container, kinds: tuple[Type, ...], wires: tuple[int, ...], count: int, path: str, depth: int
+    ) -> None:
         """The elements of a list or set, or the keys and values of a map."""
         parts = ("",) if len(kinds) == 1 else (".key", ".value")
-        for kind, wire, part in zip(kinds, wires, parts, strict=True):
-            self.expect(kind, wire, f"{path}{part}[]")
+        for one, wire, part in zip(kinds, wires, parts, strict=True):
+            self.expect(one, wire, f"{path}{part}[]")
         left = len(self.body) - self.pos
-        if count * sum(smallest(kind) for kind in kinds) > left:
-            raise DecodeError(f"it has {count} elements, and {left} bytes are left", path=path)
-        for kind in kinds:
-            self.take_room(kind, count, path)
+        if count * sum(smallest(one) for one in kinds) > left:
+            raise _TooMuch(f"it has {count} elements, and {left} bytes are left", path=path)
+        if count * per_element(kind) > self.room:
+            what = "structs" if isinstance(kinds[-1], StructType) else "elements"
+            message = f"its {count} {what} would take far more memory than the {len(self.body)} bytes of input"
+            raise _TooMuch(message, path=path)
+        if all(isinstance(one, NumberType | EnumType) and one is not BOOL for one in kinds):
+            self.pos += count * sum(smallest(one) for one in kinds)  # nothing can be wrong with numbers
+            return
         for index in range(count):
-            for kind, part in zip(kinds, parts, strict=True):
-                self.value(kind, f"{path}{part}[{index}]", depth + 1)
-
-    def take_room(self, kind: Type, count: int, path: str) -> None:
-        """Structs can be much larger in memory than on the wire."""
-        if isinstance(kind, StructType):
-            self.room -= count * struct_of(kind.cls).weight
-            if self.room < 0:
-                message = f"its {count} structs would take far more memory than the {len(self.body)} bytes of input"
-                raise DecodeError(message, path=path)
+            for one, part in zip(kinds, parts, strict=True):
+                self.value(one, f"{path}{part}[{index}]", depth + 1)
 
 
 def check_hashable(element: Type, kind: Type, path: str) -> None:

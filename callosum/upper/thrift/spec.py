@@ -184,28 +184,10 @@ class Struct:
     fields: tuple[Field, ...]
     is_union: bool = False
 
-    @property
-    def weight(self) -> int:
-        """About the bytes that an instance takes in memory where nothing but its defaults is set."""
-        return 72 + 8 * len(self.fields) + sum(_footprint(one.default) for one in self.fields)
-
 
 def is_mutable(default: object) -> bool:
     """Whether each instance needs a default of its own."""
     return not isinstance(default, bool | int | float | str | bytes | None)
-
-
-def _footprint(default: object) -> int:
-    """About the bytes that a copy of a default takes."""
-    match default:
-        case list() | set():
-            return 120 + sum(16 + _footprint(one) for one in default)
-        case dict():
-            return 120 + sum(100 + _footprint(key) + _footprint(one) for key, one in default.items())
-        case _ if is_mutable(default):
-            return 120 + sum(8 + _footprint(one) for one in vars(default).values())
-        case _:
-            return 0
 
 
 def struct_of(cls: type) -> Struct:

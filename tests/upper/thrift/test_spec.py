@@ -20,7 +20,6 @@ from callosum.upper.thrift.spec import (
     StructType,
     Type,
     inner_types,
-    is_mutable,
     reachable,
     recursive,
     smallest,
@@ -120,11 +119,3 @@ def test_the_smallest_values() -> None:
         StructType(m.Point),
     ]
     assert [smallest(kind) for kind in kinds] == [1, 8, 4, 4, 5, 5, 6, 1]
-
-
-def test_weights_count_what_defaults_take() -> None:
-    assert struct_of(m.Point).weight == 72 + 16
-    assert struct_of(m.Later).weight == 72 + 16 + 120 + 8
-    assert 1000 < struct_of(m.Defaults).weight < 2000
-    assert is_mutable([])
-    assert not is_mutable("x")

@@ -1,0 +1,133 @@
+"""What values take in memory: by this the decoders hold what they make against the length of the input.
+
+Laws: an estimate is at least what CPython 3.11 allocates for the smallest value that is there, and what goes with the
+length of a text is counted where it is read. What Python shares (bools, small integers, known members of enums) takes
+nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from callosum.upper.thrift.spec import (
+    BOOL,
+    DOUBLE,
+    I8,
+    I64,
+    EnumType,
+    ListType,
+    MapType,
+    NumberType,
+    SetType,
+    Struct,
+    StructType,
+    TextType,
+    Type,
+    is_mutable,
+    struct_of,
+)
+
+RATIO: Final = 20
+"""So many times its length, a body may take in memory."""
+ALLOWANCE: Final = 4 << 20
+"""And so many bytes more: thousands of structs of which nearly all fields are missing are ordinary data."""
+UNKNOWN_MEMBER: Final = 600
+"""Of an enum: the member, its name, and that it is remembered for the rest of the body."""
+SET_TABLE: Final = "(16 << ({count} * 5 // 3 + 1).bit_length())"
+"""What the table of a `fault.compact_set` takes, as an expression: it is all but half empty where it has just grown."""
+MAP_BASE: Final = 120
+"""What the table of a map takes besides its entries, where there are any."""
+_CALL: Final = 60
+"""For a struct in a field or a default, as if it took memory: it takes the time of a call to make."""
+_SLOT: Final = 9
+"""A place in a list, with what the list keeps ready for more."""
+_MAP_ENTRY: Final = {True: 44, False: 60}
+"""The most that an entry takes in a table that has just grown; tables of nothing but text are smaller."""
+INLINE: Final = 30
+"""Instances of a class with fewer fields share their keys."""
+
+
+def room(size: int) -> int:
+    """Bytes of memory that the value of a body of this size may take."""
+    return ALLOWANCE + RATIO * size
+
+
+def least(kind: Type) -> int:
+    """Bytes that the smallest value takes, without the place that refers to it."""
+    match kind:
+        case NumberType() | EnumType():
+            return _number(kind)
+        case TextType():
+            return sys.getsizeof(b"" if kind.is_binary else "")
+        case ListType():
+            return sys.getsizeof([])
+        case SetType():
+            return sys.getsizeof(set())
+        case MapType():
+            return sys.getsizeof({})
+        case StructType():
+            return weight(struct_of(kind.cls))
+
+
+def in_field(kind: Type) -> int:
+    """Bytes that are counted for the smallest value of a field."""
+    return least(kind) + (_CALL if isinstance(kind, StructType) else 0)
+
+
+def _number(kind: NumberType | EnumType) -> int:
+    if isinstance(kind, EnumType) or kind is BOOL or kind is I8:
+        return 0
+    return sys.getsizeof(0.5 if kind is DOUBLE else 2**62 if kind is I64 else 2**15 - 1)
+
+
+def per_element(kind: ListType | SetType | MapType) -> int:
+    """Bytes that each element of a container takes at least, with its place; the table of a set is `SET_TABLE`."""
+    match kind:
+        case ListType():
+            return _SLOT + least(kind.element)
+        case SetType():
+            listed = 0 if isinstance(kind.element, NumberType | EnumType) else _SLOT  # what it is made from
+            return listed + least(kind.element)
+        case MapType():
+            is_text = isinstance(kind.key, TextType) and not kind.key.is_binary
+            return _MAP_ENTRY[is_text] + least(kind.key) + least(kind.value)
+
+
+def weight(struct: Struct) -> int:
+    """Bytes that an instance takes where nothing but its defaults is set."""
+    count = len(struct.fields)
+    if count < INLINE and not issubclass(struct.cls, BaseException):
+        own = 72 + 9 * count
+    else:
+        own = 100 + _size_of_dict(struct)
+    return own + sum(_copied(one.default) for one in struct.fields)
+
+
+def _size_of_dict(struct: Struct) -> int:
+    """That of the attributes of an instance."""
+    if len(struct.fields) >= INLINE:
+        return sys.getsizeof(template(struct).copy())
+    cls: Any = struct.cls
+    instance = cls.__new__(cls)
+    for one in struct.fields:
+        setattr(instance, one.name, None)
+    return sys.getsizeof(vars(instance))
+
+
+def template(struct: Struct) -> dict[str, None]:
+    """The attributes of an instance with many fields, to be copied: set one by one, they take twice as much memory."""
+    return dict.fromkeys(one.name for one in struct.fields)
+
+
+def _copied(default: object) -> int:
+    """Bytes that a copy of a default takes."""
+    match default:
+        case list() | set():
+            return sys.getsizeof(default) + sum(_copied(one) for one in default)
+        case dict():
+            return sys.getsizeof(default) + sum(_copied(key) + _copied(one) for key, one in default.items())
+        case _ if is_mutable(default):
+            return 72 + _CALL + sum(9 + _copied(one) for one in vars(default).values())
+        case _:
+            return 0
