@@ -1,8 +1,12 @@
-"""Testing what is built on callosum: the real protocol without sockets, broken links, and time that stands still."""
+"""Testing what is built on callosum: the real protocol without sockets, broken links, and time that stands still.
+
+And what callosum is built on: whether a transport keeps its contract.
+"""
 
 from callosum.testing.clock import ManualClock
 from callosum.testing.faulty import FaultyConnection
+from callosum.testing.lower_kit import Cannot, check_lower, tcp_link
 from callosum.testing.memory import serve_in_memory
 from callosum.testing.proxy import TcpProxy
 
-__all__ = ["FaultyConnection", "ManualClock", "TcpProxy", "serve_in_memory"]
+__all__ = ["Cannot", "FaultyConnection", "ManualClock", "TcpProxy", "check_lower", "serve_in_memory", "tcp_link"]
