@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
-from unittest.case import SkipTest
 
 from callosum.errors import CallosumError, ProtocolError
 from callosum.lower.base import Connection, Listener, LowerLayer
@@ -260,6 +259,8 @@ class Trial:
             SkipTest: It cannot. pytest and unittest report it as skipped, with this reason.
         """
         if cannot in self.subject.cannot:
+            from unittest import SkipTest  # noqa: PLC0415 - it brings much, and is seldom needed
+
             raise SkipTest(f"declared where the layer is checked: cannot={cannot}")
 
     # --- its end
