@@ -75,9 +75,10 @@ async def _while_both_send(stage: _Stage) -> None:
 async def _while_blocked(stage: _Stage) -> None:
     if stage.link is not None:
         stage.link.stall()
-    await fill(stage.pair.accepted)
+    ends = [stage.pair.accepted]
     if Cannot.NOTICE_CLOSE not in stage.trial.subject.cannot:  # who is not told of that goes on after it was given up
-        await fill(stage.pair.dialled)
+        ends.append(stage.pair.dialled)
+    await asyncio.gather(*map(fill, ends))
     await stage.end_it()
 
 

@@ -13,7 +13,7 @@ SIZE: Final = 16 * 1024
 """Bytes of each message that nobody reads."""
 BOUND: Final = 64 * 1024 * 1024
 """Bytes that a connection may have taken before it refuses, with what its transport and the system hold."""
-STUCK: Final = 0.3
+STUCK: Final = 0.2
 """Seconds of nothing but refusals after which a connection is full."""
 
 
