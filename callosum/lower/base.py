@@ -2,7 +2,8 @@
 
 Laws: a connection keeps order and message boundaries. It may break; it may not reorder, lose a message before one that
 it delivers, or reconnect. It knows nothing of calls. All of it runs on one asyncio loop; no callback is called from
-within the call that caused it (``send``, ``close``), and none after ``closed``.
+within the call that caused it (``start``, ``send``, ``close``), and none after ``closed`` or an own ``close()``. Only
+what is named here is raised. What is closed leaves nothing behind. `callosum.testing.check_lower` checks all of it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Receiver(Protocol):
     """Whom a connection tells what happens. Callbacks must not raise and must not block."""
 
     def received(self, frames: Frames) -> None:
-        """One whole message. The frames are the receiver's to keep."""
+        """One whole message, each frame bytes or a memoryview. The frames are the receiver's to keep."""
 
     def drained(self) -> None:
         """Called after a run of ``received``: what these made can leave together now."""
@@ -39,14 +40,14 @@ class Receiver(Protocol):
         """A ``send`` that returned False may be tried again."""
 
     def closed(self, reason: str) -> None:
-        """The connection is gone, for good. Not called after an own ``close()``."""
+        """The connection is gone, for good, and why: told once, and not after an own ``close()``."""
 
 
 class Connection(ABC):
     """One link to one other endpoint.
 
     Attributes:
-        peer_address: The other end, for people.
+        peer_address: The other end, for people; never empty.
         peer_identity: What the lower layer verified about the other end, or None.
         limits: What a message may hold.
     """
@@ -57,34 +58,40 @@ class Connection(ABC):
 
     @abstractmethod
     def start(self, receiver: Receiver) -> None:
-        """Begin to deliver to this receiver; what has arrived before is delivered first. A second call replaces it."""
+        """Begin to deliver; first what has arrived before, also the end. A second call replaces the receiver."""
 
     @abstractmethod
     def send(self, frames: Frames) -> bool:
         """Take one message whole, or return False and take nothing; never blocks.
 
-        False promises a later ``writable()``, or ``closed()``. True promises nothing about arrival.
-        Frames over 256 KiB may be handed on without a copy: they must not change until the other side has acknowledged.
+        False promises a later ``writable()``, or ``closed()``. True promises nothing about arrival, but what the other
+        side does not read has a bound. A message of one empty frame may be dropped: layers have it as a sign of theirs.
+        Frames from 256 KiB may be handed on without a copy: they must not change until the other side has acknowledged.
+        Raises ProtocolError, and stays as it is, where the message has no frames or is over the limits.
         """
 
     @abstractmethod
     def close(self, linger: float = 0.0) -> None:
-        """Close now. What was sent before gets up to ``linger`` seconds to leave. May be called twice."""
+        """Close now, once or twice; the other side is told. What was sent gets up to ``linger`` seconds to leave."""
 
 
 class Listener(ABC):
     """Accepts connections at one address."""
 
     address: str
-    """Where it listens; a port 0 is resolved once it is open."""
+    """Where it listens, to be dialled; a port 0 is resolved once it is open."""
 
     @abstractmethod
     async def open(self, accept: Callable[[Connection], None]) -> None:
-        """Listen, and hand over every new connection. Raises ConfigurationError, or ConnectError (address in use)."""
+        """Listen, and hand over every new connection. Raises ConfigurationError, or ConnectError (address in use).
+
+        A connection is handed over with its first message at the latest: who dials speaks first. One that is not
+        started there and then may be given up when too much arrives.
+        """
 
     @abstractmethod
     async def close(self, linger: float = 0.0) -> None:
-        """Stop, and close all of its connections. May be called twice."""
+        """Stop, and close its connections: their receivers are told. The address is free. May be called twice."""
 
 
 class Connector(ABC):
@@ -94,7 +101,7 @@ class Connector(ABC):
     async def connect(self, timeout: float) -> Connection:
         """One attempt, one fresh connection, within ``timeout`` seconds. Raises ConnectError, AuthenticationError.
 
-        Cancellation: safe; nothing stays open.
+        The other end has answered when it returns. Cancellation: safe; nothing stays open.
         """
 
 

@@ -44,8 +44,9 @@ class MemoryConnection(Connection):
 
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver."""
-        self._receiver = receiver
-        self._schedule()
+        if not self._closed:
+            self._receiver = receiver
+            self._schedule()
 
     def send(self, frames: Frames) -> bool:
         """Take one message, or return False."""

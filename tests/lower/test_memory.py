@@ -164,6 +164,19 @@ def test_a_second_start_replaces_the_receiver():
     run(main())
 
 
+def test_a_start_after_a_close_calls_nobody():
+    async def main():
+        one, other = pipe()
+        one.send([b"x"])
+        other.close()
+        late = Recorder(other)
+        one.close()
+        await asyncio.sleep(0.01)
+        assert not late.events
+
+    run(main())
+
+
 @pytest.mark.parametrize("frames", [[], [b""] * 4, [b"12345", b"678901"]])
 def test_a_message_over_the_limits_is_the_senders_fault(frames):
     async def main():

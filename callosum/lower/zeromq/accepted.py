@@ -25,9 +25,9 @@ import zmq
 
 from callosum.errors import ConfigurationError
 from callosum.lower.base import Connection, ConnectionLimits, Frames, Listener, Receiver
-from callosum.lower.zeromq.address import Address
+from callosum.lower.zeromq.address import Address, parse
 from callosum.lower.zeromq.context import bind_name, new_socket, seed_random, unbind_name
-from callosum.lower.zeromq.descriptors import descriptor_of, inode_of, refuse_taken_path, shut_down
+from callosum.lower.zeromq.descriptors import descriptor_of, inode_of, is_free, refuse_taken_path, shut_down
 from callosum.lower.zeromq.driver import (
     ALWAYS_COPY,
     DONTWAIT,
@@ -45,7 +45,6 @@ from callosum.lower.zeromq.monitor import Monitor, settled
 _log = logging.getLogger("callosum.lower.zeromq")
 
 _GONE: Final = int(zmq.EVENT_DISCONNECTED)
-_CLOSED: Final = int(zmq.EVENT_CLOSED)
 _PROBES: Final = (0.0, 0.001, 0.01, 0.1, 1.0)
 """Seconds between the probes after a hint: the hint comes a moment before libzmq forgets the peer."""
 _RETRY: Final = 0.001
@@ -88,14 +87,18 @@ class AcceptedConnection(Connection):
         self.backlog: list[Frames] = []
         self._retry = _RETRY
         self._timer: asyncio.TimerHandle | None = None
+        self._is_owed_writable = False
+        self._untold: str | None = None  # why it ended, before anybody could be told
 
     # --- the contract
 
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver."""
+        if self.state is State.CLOSED and self._untold is None:
+            return
         self.receiver = receiver
-        if self.backlog:
-            self._listener.loop.call_soon(self._deliver_backlog)
+        if self.backlog or self._is_owed_writable or self._untold is not None:
+            self._listener.loop.call_soon(self._catch_up)
 
     def send(self, frames: Frames) -> bool:
         """Take one message, or return False."""
@@ -122,18 +125,23 @@ class AcceptedConnection(Connection):
 
     def close(self, linger: float = 0.0) -> None:
         """Call nobody back any more, and disconnect the peer after ``linger`` seconds, if it has not gone before."""
-        if self.state is not State.CLOSED:
-            self._end()
+        was_closed = self.state is State.CLOSED
+        self._end()
+        if not was_closed:
             self._listener.closed(self, linger)
 
     # --- for the listener
 
     def keep(self, frames: Frames) -> None:
-        """One message has arrived, and nobody takes it yet."""
-        if self.state is not State.CLOSED:
+        """One message has arrived, and there is no receiver, or one that waits for earlier ones."""
+        if self.receiver is not None:
+            self._catch_up()
+            if self.receiver is not None:
+                self.receiver.received(frames)
+        elif len(self.backlog) < _BACKLOG:
             self.backlog.append(frames)
-            if len(self.backlog) > _BACKLOG:
-                self.close()
+        else:
+            self._listener.expel(self, f"it sent more than {_BACKLOG} messages before it was started")
 
     def drained(self) -> None:
         """A run in which something was delivered has ended."""
@@ -142,15 +150,24 @@ class AcceptedConnection(Connection):
             self.receiver.drained()
 
     def lost(self, reason: str) -> None:
-        """It is gone, and everything was delivered."""
-        receiver = self.receiver
+        """It is gone, and everything was delivered, or waits for a receiver, who is told after that."""
         if self.state is not State.CLOSED:
-            self._deliver_backlog()
-            self._end()
-            if receiver is not None:
-                receiver.closed(reason)
+            self.state = State.CLOSED
+            self._untold = reason
+            if self.receiver is not None:
+                self._catch_up()
 
     # --- within
+
+    def _catch_up(self) -> None:
+        """Deliver what had no receiver yet, and the end."""
+        self._deliver_backlog()
+        if self._is_owed_writable and self._untold is None:
+            self._writable()
+        receiver, reason = self.receiver, self._untold
+        if receiver is not None and reason is not None:  # it was not closed meanwhile, nor told
+            self._end()
+            receiver.closed(reason)
 
     def _deliver_backlog(self) -> None:
         backlog, self.backlog = self.backlog, []
@@ -168,12 +185,14 @@ class AcceptedConnection(Connection):
 
     def _writable(self) -> None:
         self._timer = None
+        self._is_owed_writable = self.receiver is None
         if self.receiver is not None:
             self.receiver.writable()
 
     def _end(self) -> None:
         self.state = State.CLOSED
         self.receiver = None
+        self._untold = None
         self.backlog.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -201,7 +220,6 @@ class ZeroMQListener(Listener):
         self._touched: list[AcceptedConnection] = []
         self._gone: list[AcceptedConnection] = []
         self._gone_timer: asyncio.TimerHandle | None = None
-        self._unbound = False
         self._kicks: dict[AcceptedConnection, asyncio.TimerHandle] = {}
 
     # --- the contract
@@ -223,12 +241,11 @@ class ZeroMQListener(Listener):
                 socket.bind(where.to_bind())
             self.address = socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
             self._accept = accept
-            self._unbound = False
             self.driver = Driver(socket, self)
             if where.scheme == "inproc":
                 bind_name(where.host)
             else:
-                self._monitor = Monitor(socket, _GONE | _CLOSED, self._on_event)
+                self._monitor = Monitor(socket, _GONE, self._on_event)
         except BaseException:
             socket.close(linger=0)
             raise
@@ -236,23 +253,24 @@ class ZeroMQListener(Listener):
         self.driver.open()
 
     async def close(self, linger: float = 0.0) -> None:
-        """Stop listening, then close. When it returns the address is free, unless the I/O thread is very busy."""
+        """Close the socket. When it returns the address is free, unless the I/O thread is very busy.
+
+        An unbind would tell when it is, but throws away what has not left yet, whatever the linger time.
+        """
         socket, self._socket = self._socket, None
         if socket is None:
             return
-        try:
+        if self._monitor is not None:
+            self._monitor.close()
+            self._monitor = None
+        else:
             with suppress(zmq.ZMQError):  # closing the socket does the same, later
                 socket.unbind(self.address)
-            if self._monitor is None:
-                unbind_name(self._where.host)
-            else:
-                await settled(lambda: self._unbound, 1.0)
-        finally:
-            if self._monitor is not None:
-                self._monitor.close()
-                self._monitor = None
-            self.driver.close(linger)
-            self._forget_all()
+            unbind_name(self._where.host)
+        self.driver.close(linger)
+        self._forget_all()
+        bound = parse(self.address)
+        await settled(lambda: is_free(bound), 1.0)
 
     def _forget_all(self) -> None:
         connections = list(self._connections.values())
@@ -283,7 +301,7 @@ class ZeroMQListener(Listener):
         if connection.state is State.CLOSED:
             return
         if frames is None:
-            self._expel(connection, "it sent a message over the limits of the connection")
+            self.expel(connection, "it sent a message over the limits of the connection")
         elif frames[0] or len(frames) > 1:  # one empty frame is a probe
             if not connection.received:
                 connection.received = True
@@ -326,7 +344,7 @@ class ZeroMQListener(Listener):
             if before is not None:  # the number was free again, so its first owner is gone
                 self._hint(before)
         if len(routing_id) != 5 or routing_id[0]:
-            self._expel(connection, "it chose its own routing id")
+            self.expel(connection, "it chose its own routing id")
         elif self._accept is not None:
             self._accept(connection)
         return connection
@@ -341,7 +359,8 @@ class ZeroMQListener(Listener):
 
     # --- connections go
 
-    def _expel(self, connection: AcceptedConnection, reason: str) -> None:
+    def expel(self, connection: AcceptedConnection, reason: str) -> None:
+        """End a connection whose peer did what it may not."""
         _log.info("%s is disconnected from %s: %s", connection.peer_address, self.address, reason)
         connection.lost(reason)
         self.closed(connection, 0.0)
@@ -365,9 +384,7 @@ class ZeroMQListener(Listener):
         self._hint(connection)
 
     def _on_event(self, event: int, value: int) -> None:
-        if event == _CLOSED:
-            self._unbound = True
-        elif (connection := self._by_descriptor.get(value)) is not None:
+        if event == _GONE and (connection := self._by_descriptor.get(value)) is not None:
             self._hint(connection)
 
     def _hint(self, connection: AcceptedConnection) -> None:

@@ -1,7 +1,8 @@
-"""What is done behind libzmq's back, on file descriptors: drop one peer, and see whether a path is taken."""
+"""What is done behind libzmq's back, on file descriptors: drop one peer, and see what is taken."""
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket as sockets
@@ -9,6 +10,7 @@ import socket as sockets
 import zmq
 
 from callosum.errors import ConnectError
+from callosum.lower.zeromq.address import Address
 
 _log = logging.getLogger("callosum.lower.zeromq")
 
@@ -57,12 +59,34 @@ def refuse_taken_path(path: str) -> None:
     Raises:
         ConnectError: Somebody listens there.
     """
+    if _is_answered(path):
+        raise ConnectError(
+            f"cannot listen at ipc://{path}: another socket listens there; stop it, or choose another path"
+        )
+
+
+def is_free(address: Address) -> bool:
+    """Whether nobody listens there any more: libzmq's I/O thread closes sockets when it can."""
+    if address.scheme == "inproc":
+        return True
+    if address.scheme == "ipc":
+        return not _is_answered(address.host)
+    with sockets.socket(sockets.AF_INET6 if address.is_ipv6 else sockets.AF_INET) as probe:
+        probe.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)  # connections that linger do not count
+        try:
+            probe.bind((address.host, address.port))
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
+    return True
+
+
+def _is_answered(path: str) -> bool:
     with sockets.socket(sockets.AF_UNIX) as probe:
         probe.settimeout(0)
         try:
             probe.connect("\0" + path[1:] if path.startswith("@") else path)
         except BlockingIOError:  # its queue is full
-            pass
+            return True
         except OSError:
-            return
-    raise ConnectError(f"cannot listen at ipc://{path}: another socket listens there; stop it, or choose another path")
+            return False
+    return True

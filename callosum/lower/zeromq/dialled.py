@@ -250,7 +250,8 @@ class DialledConnection(Connection):
 
     def _end(self, reason: str) -> None:
         receiver = self._receiver
-        if not self._closed:
+        if receiver is None:
+            self._gone = True  # told when there is one
+        elif not self._closed:
             self.close()
-            if receiver is not None:
-                receiver.closed(reason)
+            receiver.closed(reason)

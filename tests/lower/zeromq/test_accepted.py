@@ -394,7 +394,9 @@ def test_where_nobody_can_listen(address):
     run(main())
 
 
-def test_a_cancelled_close_closes_all_the_same():
+def test_a_cancelled_close_closes_all_the_same(monkeypatch):
+    monkeypatch.setattr(accepted, "is_free", lambda _: False)  # a busy I/O thread
+
     async def main():
         async with listening(ZeroMQ(), LOOPBACK) as server:
             task = asyncio.create_task(server.listener.close())
@@ -402,6 +404,7 @@ def test_a_cancelled_close_closes_all_the_same():
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
+            monkeypatch.undo()
             again = ZeroMQ().listener(server.address, None)
             async with asyncio.timeout(5):
                 while True:
@@ -427,5 +430,100 @@ def test_a_stale_path_is_taken_over(tmp_path):
             client.connection.send([b"x"])
             await until(lambda: client.messages)
             client.connection.close()
+
+    run(main())
+
+
+async def not_started(server, messages=1):
+    """A client, and its connection at the listener, which nobody starts."""
+    connections: list[Any] = []
+    listener = ZeroMQ().listener(server, None)
+    await listener.open(connections.append)
+    client = await dial(ZeroMQ(), listener.address)
+    for n in range(messages):
+        while not client.connection.send([b"%d" % n]):
+            await asyncio.sleep(0.001)
+    await until(lambda: connections)
+    return listener, client, connections[0]
+
+
+@pytest.mark.parametrize("end", ["client", "listener"])
+def test_one_that_ended_before_it_was_started_says_so_when_it_is(end):
+    async def main():
+        listener, client, connection = await not_started(LOOPBACK, messages=3)
+        await until(lambda: len(connection.backlog) == 3)
+        if end == "client":
+            client.connection.close()
+            await until(lambda: connection.state is accepted.State.CLOSED)
+        else:
+            await listener.close()
+        assert not connection.send([b"x"])
+        late = Recorder(connection)
+        assert not late.events, "nobody is called back from within start"
+        await until(lambda: late.reasons)
+        assert late.events == ["received", "received", "received", "drained", "closed"]
+        later = Recorder(connection)
+        await asyncio.sleep(0.01)
+        assert not later.events
+        client.connection.close()
+        await listener.close()
+
+    run(main())
+
+
+def test_one_that_ended_before_it_was_started_may_be_closed_instead():
+    async def main():
+        listener, client, connection = await not_started(LOOPBACK)
+        await listener.close()
+        await until(lambda: connection.state is accepted.State.CLOSED)
+        connection.close()
+        late = Recorder(connection)
+        await asyncio.sleep(0.01)
+        assert not late.events
+        client.connection.close()
+
+    run(main())
+
+
+def test_one_that_is_never_started_is_given_up_and_both_sides_are_told():
+    async def main():
+        listener, client, connection = await not_started(LOOPBACK, messages=100)
+        await until(lambda: client.reasons)
+        late = Recorder(connection)
+        await until(lambda: late.reasons)
+        assert late.messages == [[b"%d" % n] for n in range(64)]
+        assert late.reasons == ["it sent more than 64 messages before it was started"]
+        await listener.close()
+
+    run(main())
+
+
+def test_a_message_that_comes_right_after_a_late_start_is_not_too_many():
+    async def main():
+        listener, client, connection = await not_started(LOOPBACK, messages=64)
+        await until(lambda: len(connection.backlog) == 64)
+        late = Recorder(connection)
+        connection.keep([b"64"])  # as if it came in the same turn of the loop
+        assert len(late.messages) == 65
+        late.on_received = connection.close
+        connection.backlog.append([b"65"])
+        connection.keep([b"66"])
+        await asyncio.sleep(0.01)
+        assert late.messages[64:] == [[b"64"], [b"65"]]
+        client.connection.close()
+        await listener.close()
+
+    run(main())
+
+
+def test_one_that_was_refused_before_it_was_started_hears_of_room():
+    async def main():
+        listener, client, connection = await not_started(LOOPBACK)
+        connection._block()
+        await until(lambda: connection._timer is None)
+        late = Recorder(connection)
+        await until(lambda: late.writables)
+        client.connection.close()
+        await listener.close()
 
     run(main())

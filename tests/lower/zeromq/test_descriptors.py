@@ -7,7 +7,8 @@ import pytest
 import zmq
 
 from callosum.errors import ConnectError
-from callosum.lower.zeromq.descriptors import descriptor_of, inode_of, refuse_taken_path, shut_down
+from callosum.lower.zeromq.address import parse
+from callosum.lower.zeromq.descriptors import descriptor_of, inode_of, is_free, refuse_taken_path, shut_down
 
 
 def test_only_the_same_socket_is_shut_down():
@@ -61,3 +62,32 @@ def test_a_path_is_taken_while_somebody_listens(tmp_path, abstract):
 
 def test_a_path_that_is_too_long_is_libzmqs_to_refuse():
     refuse_taken_path("x" * 1000)
+
+
+@pytest.mark.parametrize("family", ["127.0.0.1", "[::1]"])
+def test_a_port_is_free_when_nobody_listens_there(family):
+    with socket.create_server(
+        (family.strip("[]"), 0), family=socket.AF_INET6 if ":" in family else socket.AF_INET
+    ) as one:
+        address = parse(f"tcp://{family}:{one.getsockname()[1]}")
+        with socket.create_connection(one.getsockname()[:2]):
+            accepted, _ = one.accept()
+            assert not is_free(address)
+            one.close()
+            assert is_free(address), "connections that linger do not count"
+            accepted.close()
+
+
+def test_a_path_is_free_when_nobody_answers_there(tmp_path):
+    address = parse(f"ipc://{tmp_path}/socket")
+    assert is_free(address)
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(address.host)
+        one.listen()
+        assert not is_free(address)
+    assert is_free(address), "the path is there, and nobody behind it"
+    assert is_free(parse("inproc://any"))
+
+
+def test_an_address_that_cannot_be_bound_is_not_waited_for():
+    assert is_free(parse("tcp://192.0.2.1:1"))

@@ -335,3 +335,20 @@ def test_a_link_that_ends_by_itself_in_the_middle_of_a_stream():
         assert client.reasons == ["the connection was lost"]
 
     run(main())
+
+
+def test_a_send_that_fails_before_the_start_is_told_after_it():
+    async def main():
+        async with listening(ZeroMQ(), "tcp://127.0.0.1:0") as server:
+            connection = await ZeroMQ().connector(server.address, None).connect(5)
+
+            def refuse(*_: object) -> None:
+                raise zmq.ZMQError(zmq.ETERM)
+
+            connection._send = refuse  # type: ignore[attr-defined]
+            assert not connection.send([b"x"])
+            await asyncio.sleep(0.01)
+            late = Recorder(connection)
+            await until(lambda: late.reasons)
+
+    run(main())

@@ -1,0 +1,67 @@
+"""Whether the transport keeps the contract, and whether a service can be called over it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from callosum_toy import Toy
+
+import callosum
+from callosum.testing import check_lower, tcp_link
+from callosum.upper import thrift
+
+TestToy = check_lower(Toy(), "toy://127.0.0.1:0", link=tcp_link)
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"GET / HTTP/1.1\r\n\r\n", bytes([0, 0, 0, 5, 0, 0, 0, 9, 1]), bytes([0, 0, 4, 0]) + bytes(1024)]
+)
+def test_who_speaks_another_language_is_disconnected(garbage):
+    async def main():
+        async with callosum.listen("toy://127.0.0.1:0", {}) as server:
+            port = server.addresses[0].rpartition(":")[2]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(garbage)
+            async with asyncio.timeout(5):
+                assert await reader.read() == b"toy1"
+            writer.close()
+            await writer.wait_closed()
+
+    asyncio.run(main())
+
+
+def test_who_does_not_greet_is_refused():
+    async def main():
+        async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(callosum.ConnectError, match="does not greet"):
+                await Toy().connector(f"toy://127.0.0.1:{port}", None).connect(5)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("address", ["toy://127.0.0.1", "toy://127.0.0.1:99999", "toy://0.0.0.0:0"])
+def test_where_it_does_not_listen(address):
+    with pytest.raises(callosum.ConfigurationError):
+        Toy().listener(address, None)
+
+
+class EchoHandler:
+    async def say(self, message: str) -> str:
+        return message * 2
+
+
+def test_a_service_over_it(tmp_path):
+    idl = tmp_path / "echo.thrift"
+    idl.write_text("service Echo { string say(1: string message) }")
+    echo = thrift.load(str(idl))
+
+    async def main():
+        async with (
+            callosum.listen("toy://127.0.0.1:0", {echo.Echo: EchoHandler()}) as server,
+            callosum.connect(server.addresses[0]) as peer,
+        ):
+            assert await peer.stub(echo.Echo).say("toy") == "toytoy"
+
+    asyncio.run(main())
