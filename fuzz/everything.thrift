@@ -1,4 +1,4 @@
-namespace py everything
+namespace py fuzz_everything
 
 /** What a thing
  * looks like. */
