@@ -46,6 +46,8 @@ from callosum.protocol.values import check_values
 MORE: Final = 2
 """The flag of a record whose body goes on in a further record."""
 _MAX_INT: Final = 2**63 - 1
+_TINY: Final = 24
+"""Bytes of a header that cannot hold too many values, nor announce many: most calls with a timeout have no more."""
 MAX_RESET_TEXT: Final = 1000
 """Characters of a RESET's text that travel: it may quote what the other side sent."""
 _REQUEST: Final = int(Type.REQUEST)
@@ -193,7 +195,8 @@ def decode_message(header: bytes, body: Body, more: int) -> Message:
         ProtocolError: It is none.
     """
     try:
-        check_values(header)
+        if len(header) > _TINY:
+            check_values(header)
         fields = _unpack(header, max_ext_len=0, ext_hook=_refuse_extension)
     except Exception as error:  # noqa: BLE001 - whatever msgpack makes of hostile bytes
         raise ProtocolError(f"a header is not valid msgpack: {error}") from None
