@@ -5,17 +5,19 @@
 #   make check     format, lint, types, import contracts
 #   make coverage  the tests again, with the thresholds
 #   make bench     callosum beside its peers; BENCH="--quick", or its other options
+#   make fuzz      hostile bytes for the decoders; FUZZ="--seconds 600 --target thrift" for its options
 #   make soak      the long runs under faults
 #   make clean     everything that was made here
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH ?=
+FUZZ ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check format coverage bench soak wheel clean
+.PHONY: demo test check format coverage bench fuzz soak wheel clean
 
 demo: $(VENV)/.run
 	$(BIN)/python examples/thrift_echo/demo.py
@@ -45,6 +47,9 @@ coverage: $(VENV)/.test
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(BENCH)
+
+fuzz: $(VENV)/.test
+	$(BIN)/python -m fuzz $(FUZZ)
 
 soak: $(VENV)/.test
 	$(BIN)/python -m pytest -m soak -s --timeout=0 tests/soak $(PYTEST_ARGS)

@@ -41,14 +41,24 @@ from callosum.protocol.messages import (
     Void,
     Welcome,
 )
+from callosum.protocol.values import check_values
 
 MORE: Final = 2
 """The flag of a record whose body goes on in a further record."""
 _MAX_INT: Final = 2**63 - 1
+_TINY: Final = 24
+"""Bytes of a header that cannot hold too many values, nor announce many: most calls with a timeout have no more."""
 MAX_RESET_TEXT: Final = 1000
 """Characters of a RESET's text that travel: it may quote what the other side sent."""
 _REQUEST: Final = int(Type.REQUEST)
 _REPLY: Final = int(Type.REPLY)
+# by number: calling an enum costs much more, and there can be very many errors
+_CODES: Final[Mapping[int, Code]] = {code.value: code for code in Code}
+_OUTCOMES: Final[Mapping[int, Outcome]] = {
+    outcome.value: outcome
+    for outcome in Outcome
+    if outcome is not Outcome.NOT_SENT  # what was answered was sent
+}
 _pack: Final[Callable[[object], bytes]] = msgpack.Packer(autoreset=True).pack
 _unpack: Final[Callable[..., object]] = msgpack.unpackb
 
@@ -74,6 +84,7 @@ def check_header(message: Request | Error) -> None:
     """
     try:
         header, _ = header_and_body(message)
+        check_values(header, 2)  # the parent is not known yet
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"key, metadata or details cannot be encoded: {error}") from None
     spare = 32  # the id, the timeout and the parent are not known yet
@@ -184,6 +195,8 @@ def decode_message(header: bytes, body: Body, more: int) -> Message:
         ProtocolError: It is none.
     """
     try:
+        if len(header) > _TINY:
+            check_values(header)
         fields = _unpack(header, max_ext_len=0, ext_hook=_refuse_extension)
     except Exception as error:  # noqa: BLE001 - whatever msgpack makes of hostile bytes
         raise ProtocolError(f"a header is not valid msgpack: {error}") from None
@@ -231,21 +244,26 @@ def _decode_fragment(header: _Header, body: Body, more: int, decoder: Callable[[
     return Fragment(cast(Request | Reply | None, message), kind, ident, body, bool(more))
 
 
+def _shown(value: object) -> str:
+    """For people. What nests is not spelled out: that can take long, and be too deep for Python."""
+    return type(value).__name__ if isinstance(value, list | dict) else f"{value!r:.40}"
+
+
 def _natural(value: object) -> int:
     if type(value) is not int or not 0 <= value <= _MAX_INT:
-        raise ValueError(f"{value!r:.40} is not a natural number")
+        raise ValueError(f"{_shown(value)} is not a natural number")
     return value
 
 
 def _text(value: object) -> str:
     if type(value) is not str:
-        raise ValueError(f"{value!r:.40} is not text")
+        raise ValueError(f"{_shown(value)} is not text")
     return value
 
 
 def _texts(value: object) -> tuple[str, ...]:
     if type(value) is not list:
-        raise ValueError(f"{value!r:.40} is not a list of text")
+        raise ValueError(f"{_shown(value)} is not a list of text")
     return tuple(_text(item) for item in value)
 
 
@@ -304,12 +322,12 @@ def _decode_error(header: _Header, body: Body) -> Error:
     ):
         raise ValueError("details are not a map of text to plain values")
     retry_after = options.get("retry_after")
-    outcome = Outcome(_natural(header[3]))
-    if outcome is Outcome.NOT_SENT:
-        raise ValueError("what was answered was sent")
+    code, outcome = _CODES.get(_natural(header[2])), _OUTCOMES.get(_natural(header[3]))
+    if code is None or outcome is None:
+        raise ValueError(f"code {header[2]} or outcome {header[3]} is not one of an ERROR")
     return Error(
         header[1],
-        Code(_natural(header[2])),
+        code,
         outcome,
         _text(header[4]),
         cast(Mapping[str, Detail], details),
@@ -355,7 +373,9 @@ def _decode_handshake_body(body: Body) -> object:
     if len(body) > limits.MAX_HANDSHAKE_BODY:
         raise ValueError(f"a body of {len(body)} bytes is over {limits.MAX_HANDSHAKE_BODY}")
     try:
-        decoded: object = _unpack(body, max_array_len=4096, max_map_len=4096, max_ext_len=0, ext_hook=_refuse_extension)
+        check_values(body)
+        most = min(4096, len(body))  # an array takes memory for the elements that it announces
+        decoded: object = _unpack(body, max_array_len=most, max_map_len=most, max_ext_len=0, ext_hook=_refuse_extension)
     except Exception as error:  # noqa: BLE001 - as above
         raise ValueError(f"the body is not valid msgpack: {error}") from None
     return decoded

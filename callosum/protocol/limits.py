@@ -23,6 +23,10 @@ FRAGMENT = MIB + INLINE_BODY
 and has an envelope of its IDL: 1 MiB of it need not be put together by its receiver."""
 MAX_HANDSHAKE_BODY = 256 * KIB
 """Bytes of the body of a HELLO, WELCOME or OFFER."""
+FREE_VALUES = 64
+"""Values of msgpack that a header, or a body of the handshake, may hold however short it is,"""
+VALUE_BYTES = 5
+"""and one more for each so many bytes: what is a byte on the wire can be many in memory."""
 
 
 @dataclass(frozen=True, slots=True)

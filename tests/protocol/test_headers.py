@@ -232,3 +232,13 @@ def test_what_is_new_is_skipped(kind, fields):
     decoded = wire.decode([batch(record(msgpack.packb([kind, *fields]), b"body"), record(msgpack.packb([12, 0])))])
     assert decoded.messages == [Extension(kind), Void()]
     assert decoded.numbered == 2
+
+
+@pytest.mark.parametrize("depth", [10, 900, 1000, 1020])
+@pytest.mark.parametrize("one", [b"\x91", b"\x81\xa0"], ids=["lists", "maps"])
+def test_what_nests_where_a_number_is_expected_is_refused(depth, one):
+    """A message that spelled it out would be too deep for Python, and that is no ProtocolError."""
+    text = b"\xda\x2f\xff" + b"x" * 0x2FFF  # so that there may be as many values
+    header = b"\x94\x0d\x00\x92" + one * depth + b"\xc0" + text + b"\x00"
+    with pytest.raises(ProtocolError, match="list is not a natural number"):
+        headers.decode_message(header, b"", 0)

@@ -450,9 +450,9 @@ def test_a_body_of_the_handshake_has_its_bound(name):
 @pytest.mark.parametrize(("count", "fits"), [(4096, True), (4097, False)])
 def test_lists_and_maps_of_the_handshake_have_their_bounds(count, fits):
     hello, offer = (headers.header_and_body(MESSAGES[name])[0] for name in ("hello", "offer"))
-    assert survive([batch(record(hello, msgpack.packb({"x": [0] * count})))]) is fits
-    assert survive([batch(record(hello, msgpack.packb({str(i): 0 for i in range(count)})))]) is fits
-    assert survive([batch(record(offer, msgpack.packb([["", "", []]] * count)))]) is fits
+    assert survive([batch(record(hello, msgpack.packb({"x": [2**32] * count})))]) is fits
+    assert survive([batch(record(hello, msgpack.packb({f"{i:08}": 0 for i in range(count)})))]) is fits
+    assert survive([batch(record(offer, msgpack.packb([["service", "fingerprint", []]] * count)))]) is fits
 
 
 # --- fragments --------------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from callosum.lower.zeromq.driver import (
     POLLIN,
     Driver,
     check_size,
+    drop_rest,
     receive_rest,
     send_frames,
 )
@@ -220,6 +221,8 @@ class ZeroMQListener(Listener):
         self._touched: list[AcceptedConnection] = []
         self._gone: list[AcceptedConnection] = []
         self._gone_timer: asyncio.TimerHandle | None = None
+        self._dropping = False
+        """The message that is read next is over the limits: what is left of it is dropped, a part at a time."""
         self._kicks: dict[AcceptedConnection, asyncio.TimerHandle] = {}
 
     # --- the contract
@@ -241,6 +244,7 @@ class ZeroMQListener(Listener):
                 socket.bind(where.to_bind())
             self.address = socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
             self._accept = accept
+            self._dropping = False
             self.driver = Driver(socket, self)
             if where.scheme == "inproc":
                 bind_name(where.host)
@@ -292,12 +296,17 @@ class ZeroMQListener(Listener):
     def take(self) -> None:
         """Receive one message: the routing id, and then the frames, of which there is at least one."""
         recv = self.driver.recv
+        if self._dropping:
+            self._dropping = drop_rest(recv)
+            return
         routing_id = self.driver.recv_bytes(DONTWAIT)
         frame = recv(DONTWAIT, False)  # noqa: FBT003 - pyzmq's
         connection = self._connections.get(routing_id)
         if connection is None:
             connection = self._admit(routing_id, frame)
         frames = receive_rest(recv, frame, self.limits)
+        if frames is None:
+            self._dropping = self.driver.is_amid_message()
         if connection.state is State.CLOSED:
             return
         if frames is None:

@@ -27,12 +27,15 @@ ALWAYS_COPY: Final = sys.maxsize
 """For inproc, where the receiver would keep a view of the sender's own memory."""
 KEEP_VIEW: Final = 64 * 1024
 """Bytes from which a received frame is handed on as a view of libzmq's memory."""
+DROPPED: Final = 512
+"""Frames of a message over the limits that are read at one go: less than `BUDGET` takes."""
 
 DONTWAIT: Final = int(zmq.DONTWAIT)
 MORE: Final = int(zmq.DONTWAIT | zmq.SNDMORE)
 POLLIN: Final = int(zmq.POLLIN)
 POLLOUT: Final = int(zmq.POLLOUT)
 EVENTS: Final = int(zmq.EVENTS)
+RCVMORE: Final = int(zmq.RCVMORE)
 
 
 class Sender(Protocol):
@@ -46,7 +49,7 @@ class Driven(Protocol):
     """The owner of a driven socket."""
 
     def take(self) -> None:
-        """Receive one message: there is one."""
+        """Receive one message, or a part of one that is not wanted: there is one."""
 
     def run_ended(self) -> bool:
         """A run of `take` has ended; returns whether there was any."""
@@ -114,6 +117,10 @@ class Driver:
             self._scheduled = True
             self._loop.call_soon(self._run_scheduled)
 
+    def is_amid_message(self) -> bool:
+        """Whether the last frame that was received has others behind it."""
+        return bool(self._get(RCVMORE))
+
     def close(self, linger: float) -> None:
         """Close the socket; what was sent gets up to ``linger`` seconds. May be called from within `Driven.take`."""
         if self._closed:
@@ -162,7 +169,7 @@ class Driver:
 
 
 def receive_rest(recv: Callable[[int, bool], zmq.Frame], frame: zmq.Frame, limits: ConnectionLimits) -> Frames | None:
-    """The message that begins with ``frame``, or None if it is over the limits. It is read to its end either way."""
+    """The message that begins with ``frame``, or None if it is over the limits: then what is left of it is not read."""
     size = len(frame)
     if not frame.more and size < KEEP_VIEW and size <= limits.message_bytes:  # nearly all
         return (frame.bytes,)
@@ -171,13 +178,20 @@ def receive_rest(recv: Callable[[int, bool], zmq.Frame], frame: zmq.Frame, limit
     while True:
         size = len(frame)
         total += size
-        if total <= limits.message_bytes and len(frames) < limits.frames:
-            frames.append(frame.bytes if size < KEEP_VIEW else frame.buffer.toreadonly())
-        else:
-            total = limits.message_bytes + 1
+        if total > limits.message_bytes or len(frames) >= limits.frames:
+            return None
+        frames.append(frame.bytes if size < KEEP_VIEW else frame.buffer.toreadonly())
         if not frame.more:
-            return frames if total <= limits.message_bytes else None
+            return frames
         frame = recv(DONTWAIT, False)  # noqa: FBT003 - pyzmq's
+
+
+def drop_rest(recv: Callable[[int, bool], zmq.Frame]) -> bool:
+    """Read a part of what is left of a message, and forget it; whether there is more.
+
+    A message can have millions of frames, for two bytes each: at one go they would hold the loop for seconds.
+    """
+    return all(recv(DONTWAIT, False).more for _ in range(DROPPED))  # noqa: FBT003 - pyzmq's
 
 
 def check_size(frames: Frames, limits: ConnectionLimits) -> None:

@@ -9,7 +9,7 @@ import pytest
 import zmq
 
 from callosum.lower.base import ConnectionLimits
-from callosum.lower.zeromq import ZeroMQ, accepted
+from callosum.lower.zeromq import ZeroMQ, accepted, driver
 from callosum.lower.zeromq.context import plain_socket
 from tests.lower.recorder import Recorder, dial, listening, run, until
 from tests.lower.zeromq import raw
@@ -527,3 +527,34 @@ def test_one_that_was_refused_before_it_was_started_hears_of_room():
         await listener.close()
 
     run(main())
+
+
+@pytest.mark.parametrize("frames", [131, 132, 100_000])
+def test_a_message_of_very_many_frames_is_dropped_a_part_at_a_time(frames, monkeypatch):
+    """Between the parts the loop turns, when the driver's budget is used up. Who sent it is cut off at once."""
+    parts = []
+
+    def drop_rest(recv):
+        parts.append(driver.drop_rest(recv))
+        return parts[-1]
+
+    monkeypatch.setattr(accepted, "drop_rest", drop_rest)
+
+    async def main():
+        async with listening(ZeroMQ(), LOOPBACK) as server:
+            client, recorder = await connected(server)
+            hostile = await asyncio.to_thread(raw.connect, server.address)
+            many = raw.frame(b"x", more=True) * (frames - 1) + raw.frame(b"last") + raw.frame(b"and one more")
+            await asyncio.to_thread(hostile.sendall, many)
+            await until(lambda: len(server.recorders) == 2 and server.recorders[1].reasons)
+            client.connection.send([b"honest"])
+            await until(lambda: len(recorder.messages) == 2)
+            assert recorder.messages[1] == [b"honest"]
+            assert not server.recorders[1].messages
+            hostile.close()
+            client.connection.close()
+
+    run(main())
+    left = frames - ConnectionLimits().frames - 1
+    assert len(parts) == -(-left // driver.DROPPED)
+    assert parts == [True] * (len(parts) - 1) + [False] * (left > 0)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from typing import Any
 
 import pytest
 import zmq
@@ -11,7 +12,7 @@ from callosum.errors import ProtocolError
 from callosum.lower.base import ConnectionLimits
 from callosum.lower.zeromq import ZeroMQ
 from callosum.lower.zeromq.context import plain_socket
-from callosum.lower.zeromq.driver import BUDGET, POLLOUT, Driver, check_size
+from callosum.lower.zeromq.driver import BUDGET, POLLOUT, Driver, check_size, drop_rest
 from tests.lower.recorder import dial, listening, run, until
 
 names = (f"inproc://driver-{n}" for n in itertools.count())
@@ -199,3 +200,18 @@ def test_sizes_are_counted_in_bytes():
     check_size([memoryview(bytes(16)).cast("Q")], limits)
     with pytest.raises(ProtocolError, match="2 frames and 24 bytes"):
         check_size([memoryview(bytes(16)).cast("Q"), bytes(8)], limits)
+
+
+class Frame:
+    def __init__(self, more):
+        self.more = more
+
+
+def test_what_is_left_of_a_message_is_dropped_a_part_at_a_time():
+    left = [True] * 1200 + [False, True]
+    parts = 1
+    recv: Any = lambda flags, copy: Frame(left.pop(0))  # noqa: E731 - stands for a socket's method
+    while drop_rest(recv):
+        parts += 1
+    assert parts == 3
+    assert left == [True]

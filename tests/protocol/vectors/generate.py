@@ -907,6 +907,13 @@ def _invalid_fields(file: File) -> None:
         ("offer-no-body", "an OFFER has a list of services", [3, 0], b""),
         ("offer-no-list", "the services are no list", [3, 0], pack({})),
         ("offer-short", "a service without codecs", [3, 0], pack([["A", ""]])),
+        (
+            "request-values",
+            "more values than 64 and one for each 5 bytes",
+            [5, 1, "M/m", None, 0, {"a": [0] * 90}],
+            b"",
+        ),
+        ("extension-values", "more values than 64 and one for each 5 bytes", [64, 0, [[]] * 90], b""),
     ]
     for name, reason, header, body in wrong:
         file.invalid(name, reason, frames_of(record(header, body)))
@@ -927,7 +934,8 @@ def _invalid_handshakes(file: File) -> None:
         ("hello-received", "a negative received", [*HELLO, {**named, "received": -1}], b""),
         ("hello-info-list", "info is a list", HELLO, pack([])),
         ("hello-info-ext", "an extension type in info", HELLO, b"\x81\xa1a\xd4\x05\x00"),
-        ("hello-info-list-4097", "a list of 4,097 entries", HELLO, b"\x81\xa1a\xdc\x10\x01" + b"\xc0" * 4097),
+        ("hello-info-list-4097", "a list of 4,097 entries", HELLO, b"\x81\xa1a\xdc\x10\x01" + b"\xcf" * 4097 * 9),
+        ("hello-info-values", "more values than 64 and one for each 5 bytes", HELLO, pack({"a": [None] * 100})),
         ("hello-info-key", "a key that is no text", HELLO, pack({1: 2})),
         ("hello-info-cut-off", "info is cut off", HELLO, b"\x81\xa1a"),
         ("welcome-token", "a token of 15 bytes", [*WELCOME[:4], TOKEN[:15], *WELCOME[5:]], pack([])),
