@@ -1,7 +1,8 @@
 """What holds for every input of every target: the checks and their limits.
 
 Time is that of the thread, not of the clock on the wall, and what is over a limit is measured again: other work of the
-machine is no finding. Where a debugger or coverage traces each line, time is not looked at.
+machine is no finding. On a slower machine the limit is as much higher as a loop of Python takes longer there, at the
+same moment. Where a debugger or coverage traces each line, time is not looked at.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from fuzz.target import Target
 SECONDS: Final = 0.010
 """For each `STEP` bytes of the input that are begun."""
 STEP: Final = 64 * 1024
-RATIO: Final = 20
-"""Times its size that an input may take in memory, while it is decoded and as what comes out."""
+PASSING: Final = 5
+"""Times its size more that an input may take while it is decoded."""
 _AGAIN: Final = 5
+_LOOP: Final = 0.0035
+"""Seconds that the loop of `slowness` takes on the machine for which `SECONDS` was set."""
 _SHORT: Final = 4096
 _SEARCHED: Final = 1 << 24
 """Bytes of the input that are looked through for leaves; of a value with more of them, some are looked for."""
@@ -33,6 +36,15 @@ class Finding:
     check: str
     """Which one: raises, time, memory, or leaf."""
     text: str
+
+
+def slowness() -> float:
+    """How many times slower this machine is, right now, than the one for which the limits were set; 1 at least."""
+    begin = time.thread_time()
+    table: dict[int, int] = {}
+    for number in range(40_000):
+        table[number & 1023] = table.get(number & 511, 0) + 1
+    return max(1.0, (time.thread_time() - begin) / _LOOP)
 
 
 def seconds_for(size: int) -> float:
@@ -50,7 +62,7 @@ def check_decoding(target: Target, data: bytes) -> tuple[Finding | None, object]
     except Exception as error:  # noqa: BLE001 - this is what is looked for
         return Finding("raises", f"{type(error).__name__}: {error!s:.200}"), None
     if time.thread_time() - begin > seconds_for(len(data)) and sys.gettrace() is None:  # tracing takes most of it
-        taken = min(_seconds(target, data) for _ in range(_AGAIN))
+        taken = min(_seconds(target, data) / slowness() for _ in range(_AGAIN))
         if taken > seconds_for(len(data)):
             text = f"{len(data)} bytes take {taken * 1e3:.1f} ms; {seconds_for(len(data)) * 1e3:.0f} ms are allowed"
             return Finding("time", text), None
@@ -63,13 +75,21 @@ def check_decoding(target: Target, data: bytes) -> tuple[Finding | None, object]
 
 def check_memory(target: Target, data: bytes) -> Finding | None:
     """Decode under tracemalloc; of two times the smaller counts, as the first may fill caches."""
-    bound = target.small + RATIO * len(data)
-    taken = _bytes(target, data)
-    if taken > bound:
-        taken = min(taken, _bytes(target, data))
-    if taken <= bound:
-        return None
-    return Finding("memory", f"{len(data)} bytes take {taken} ({taken / max(1, len(data)):.1f} times); {bound} allowed")
+    finding = _over(target, data, *_bytes(target, data))
+    return None if finding is None else _over(target, data, *_bytes(target, data))
+
+
+def _over(target: Target, data: bytes, held: int, peak: int) -> Finding | None:
+    """What comes out is within the ratio; on the way there is a copy of the input besides, and tables that grow."""
+    for what, taken, ratio in (
+        ("the value takes", held, target.ratio),
+        ("decoding takes", peak, target.ratio + PASSING),
+    ):
+        bound = target.small + ratio * len(data)
+        if taken > bound:
+            times = taken / max(1, len(data))
+            return Finding("memory", f"{len(data)} bytes: {what} {taken} ({times:.1f} times); {bound} allowed")
+    return None
 
 
 def _run(target: Target, data: bytes) -> Any:  # whatever the decoder makes: it has to be kept while memory is read
@@ -85,7 +105,8 @@ def _seconds(target: Target, data: bytes) -> float:
     return time.thread_time() - begin
 
 
-def _bytes(target: Target, data: bytes) -> int:
+def _bytes(target: Target, data: bytes) -> tuple[int, int]:
+    """What the value holds, and the most that there was while it was made."""
     if len(data) <= _SHORT and sys.gettrace() is None:
         _number_lines(target, data)
     gc.collect(0)
@@ -93,11 +114,11 @@ def _bytes(target: Target, data: bytes) -> int:
     try:
         before, _ = tracemalloc.get_traced_memory()
         value = _run(target, data)
-        _, peak = tracemalloc.get_traced_memory()
+        held, peak = tracemalloc.get_traced_memory()
         del value
     finally:
         tracemalloc.stop()
-    return peak - before
+    return held - before, peak - before
 
 
 def _number_lines(target: Target, data: bytes) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+RATIO: Final = 20
+"""Times its size that an input may take in memory, while it is decoded and as what comes out."""
 SMALL: Final = 4096
 """Bytes of memory that even the shortest input may take."""
 
@@ -55,6 +57,7 @@ class Target:
         leaves: Every text and bytes of what was made: each must be in the input, or in `given`.
         given: Texts and bytes that may be in a value though they were not received, such as defaults of an IDL.
         small: Bytes of memory that the shortest input may take.
+        ratio: Bytes of memory that it may take for each byte more.
     """
 
     name: str
@@ -65,3 +68,4 @@ class Target:
     leaves: Callable[[Any], Iterator[bytes]] = leaves_of  # Any: as decode
     given: frozenset[bytes] = frozenset()
     small: int = SMALL
+    ratio: int = RATIO

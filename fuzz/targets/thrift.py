@@ -15,6 +15,7 @@ from callosum.errors import DecodeError
 from callosum.service import service_of
 from callosum.upper import thrift
 from callosum.upper.thrift.codec import codec_of
+from callosum.upper.thrift.footprint import ALLOWANCE
 from fuzz.target import Bomb, Target, leaves_of
 
 everything: Final = thrift.load(str(Path(__file__).parents[1] / "everything.thrift"))
@@ -22,8 +23,6 @@ _STRUCTS: Final = (
     "Numbers", "Scattered", "Text", "Point", "Containers", "Node", "Shape", "Defaults", "NotFound", "Odd", "Empty",
     "Later", "Sooner",
 )  # fmt: skip
-_SMALL: Final = 128 * 1024
-"""Bytes of memory that the shortest body may take: defaults of an IDL can be large, and an error says where it is."""
 _METHODS: Final = service_of(everything.Everything).methods
 _DEFAULTS: Final = frozenset({b"x", b"a", b"k", b"raw"})
 """Of the IDL: they are in values though nobody sent them."""
@@ -242,4 +241,4 @@ def _skipped(size: int) -> _Made:
     yield "skipped: many nested lists", "Empty", _collection(_LIST, 9, _LIST, [one] * _fit(size, len(one)))
 
 
-TARGET: Final = Target("thrift", decode, (DecodeError,), seeds, make_bombs, leaves_of, _DEFAULTS, _SMALL)
+TARGET: Final = Target("thrift", decode, (DecodeError,), seeds, make_bombs, leaves_of, _DEFAULTS, ALLOWANCE)

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from callosum.upper.thrift import codec
 from fuzz import corpus
 from fuzz.checks import check_decoding, check_memory, seconds_for
 from fuzz.mutation import MAX_SIZE, Mutator
@@ -21,10 +20,6 @@ from fuzz.target import Bomb, Target
 from fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
-UNBOUNDED = pytest.mark.xfail(
-    hasattr(codec, "ROOM_RATIO"), run=False, reason="Thrift's decoders do not bound memory like this yet"
-)
-EVERY = [pytest.param(name, marks=UNBOUNDED) if name == "thrift" else name for name in TARGETS]
 SECONDS = 5.0
 pytestmark = pytest.mark.timeout(120)
 
@@ -33,7 +28,7 @@ def problems(report: Report) -> list[str]:
     return [f"{one.finding.check}: {one.name}: {one.finding.text}: {one.data[:40].hex()}" for one in report.found]
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TARGETS)
 def test_the_corpus_and_the_bombs_hold(name):
     report = Report(name, 0)
     run_known(TARGETS[name], report)
@@ -42,7 +37,7 @@ def test_the_corpus_and_the_bombs_hold(name):
     assert not problems(report)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", TARGETS)
 def test_what_is_made_of_them_holds(name):
     report = Report(name, random.randrange(2**32))
     run_mutated(TARGETS[name], report, SECONDS)

@@ -30,7 +30,7 @@ from callosum.upper.thrift.spec import (
 
 RATIO: Final = 20
 """So many times its length, a body may take in memory."""
-ALLOWANCE: Final = 4 << 20
+ALLOWANCE: Final = 1 << 20
 """And so many bytes more: thousands of structs of which nearly all fields are missing are ordinary data."""
 UNKNOWN_MEMBER: Final = 600
 """Of an enum: the member, its name, and that it is remembered for the rest of the body."""
@@ -38,7 +38,7 @@ SET_TABLE: Final = "(16 << ({count} * 5 // 3 + 1).bit_length())"
 """What the table of a `fault.compact_set` takes, as an expression: it is all but half empty where it has just grown."""
 MAP_BASE: Final = 120
 """What the table of a map takes besides its entries, where there are any."""
-_CALL: Final = 60
+_CALL: Final = 130
 """For a struct in a field or a default, as if it took memory: it takes the time of a call to make."""
 _SLOT: Final = 9
 """A place in a list, with what the list keeps ready for more."""
