@@ -441,7 +441,7 @@ async def not_started(server, messages=1):
     await listener.open(connections.append)
     client = await dial(ZeroMQ(), listener.address)
     for n in range(messages):
-        while not client.connection.send([b"%d" % n]):
+        while not client.connection.send([b"%d" % n]) and not client.reasons:
             await asyncio.sleep(0.001)
     await until(lambda: connections)
     return listener, client, connections[0]
