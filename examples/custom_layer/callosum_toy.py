@@ -5,6 +5,7 @@ sends a message of one empty frame first: that is the answer which ``connect`` w
 """
 
 import asyncio
+import re
 import struct
 import weakref
 from collections.abc import Callable
@@ -96,12 +97,12 @@ class ToyConnection(Connection):  # either end of a TCP connection
 
 class ToyPlace(Listener, Connector):  # an address, to listen at or to dial
     def __init__(self, address: str, auth: object) -> None:
-        host, _, port = address.removeprefix("toy://").rpartition(":")
-        if not address.startswith("toy://") or not host or not port.isdecimal() or int(port) > 65535:
+        match = re.fullmatch(r"toy://([\w.-]+):(\d{1,5})", address)
+        if match is None or int(match[2]) > 65535:
             raise ConfigurationError(f"{address!r} is no address of this transport: give toy://host:port")
-        if auth is not INSECURE and (auth is not None or host != "127.0.0.1"):
+        if auth is not INSECURE and (auth is not None or match[1] != "127.0.0.1"):
             raise ConfigurationError(f"nobody is asked who they are at {address}: give auth=callosum.auth.INSECURE")
-        self.address, self.place = address, (host, int(port))
+        self.address, self.place = address, (match[1], int(match[2]))
         self.server: asyncio.Server | None = None
         self.connections: weakref.WeakSet[ToyConnection] = weakref.WeakSet()
 
@@ -114,7 +115,7 @@ class ToyPlace(Listener, Connector):  # an address, to listen at or to dial
 
         try:
             self.server = await asyncio.start_server(greet, *self.place)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for a name with an empty label
             raise ConnectError(f"cannot listen at {self.address}: {error}") from error
         self.address = "toy://{}:{}".format(*self.server.sockets[0].getsockname())
 
@@ -135,7 +136,7 @@ class ToyPlace(Listener, Connector):  # an address, to listen at or to dial
                 except BaseException:  # also where this is cancelled
                     connection.transport.abort()
                     raise
-        except (OSError, EOFError, ProtocolError) as error:  # a TimeoutError is an OSError
+        except (OSError, UnicodeError, EOFError, ProtocolError) as error:  # a TimeoutError is an OSError
             raise ConnectError(f"no toy answers at {self.address} within {timeout:g} s: {error!r}") from error
         return connection
 

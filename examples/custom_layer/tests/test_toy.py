@@ -8,6 +8,7 @@ import pytest
 from callosum_toy import Toy
 
 import callosum
+from callosum.auth import INSECURE
 from callosum.testing import check_lower, tcp_link
 from callosum.upper import thrift
 
@@ -54,6 +55,19 @@ def test_who_does_not_greet_is_refused(answer):
 def test_where_it_does_not_listen(address):
     with pytest.raises(callosum.ConfigurationError):
         Toy().listener(address, None)
+
+
+def test_a_name_that_cannot_be():
+    address = "toy://no..name:1"
+    place = Toy().listener(address, INSECURE), Toy().connector(address, INSECURE)
+
+    async def main():
+        with pytest.raises(callosum.ConnectError):
+            await place[0].open(lambda _: None)
+        with pytest.raises(callosum.ConnectError):
+            await place[1].connect(5)
+
+    asyncio.run(main())
 
 
 class EchoHandler:
