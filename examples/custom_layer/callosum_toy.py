@@ -1,181 +1,121 @@
 """The transport ``toy://host:port``: plain TCP in one file, to be read, and to begin from.
 
-Who listens sends the four bytes ``toy1`` first. Then come messages, either way: the size of what follows, and for each
-frame its size and itself. Sizes are 4 bytes, big-endian.
+A message is the number of its frames, the size of each, and the frames; numbers are 4 bytes, big-endian. Who listens
+sends a message of one empty frame first: that is the answer which ``connect`` waits for.
 """
-
-from __future__ import annotations
 
 import asyncio
 import re
+import struct
+import weakref
 from collections.abc import Callable
-from typing import Any
 
 from callosum.auth import INSECURE
 from callosum.errors import ConfigurationError, ConnectError, ProtocolError
 from callosum.lower.base import Connection, ConnectionLimits, Connector, Frames, Listener, LowerLayer, Receiver
 
-GREETING = b"toy1"
-ADDRESS = re.compile(r"toy://([\w.-]+):(\d{1,5})")
 
-
-class ToyConnection(asyncio.Protocol, Connection):
-    """Either end of a TCP connection: asyncio calls what a Protocol has, callosum what a Connection has."""
-
-    transport: asyncio.Transport
+class ToyConnection(Connection):  # either end of a TCP connection
     limits = ConnectionLimits()
     peer_identity = None  # nobody is asked who they are
+    receiver: Receiver | None = None  # nobody before start(), and after close()
+    reading: asyncio.Task[None] | None = None  # tells the receiver everything, and ends when the transport does
+    is_leaving = False  # no more is sent
+    is_in_run = False  # of messages, after which comes drained()
 
-    def __init__(self, accept: Callable[[ToyConnection], None] | None = None) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.accept = accept  # None where we have dialled
-        self.greeted: asyncio.Future[bool] = self.loop.create_future()  # False where it ended before
-        self.gone: asyncio.Future[None] = self.loop.create_future()
-        self.unread = bytearray()
-        self.receiver: Receiver | None = None
-        self.is_full = False  # asyncio's buffer is, for now
-        self.has_refused = False
-        self.end: str | None = None  # why nothing more comes
-        self.is_closed = False  # by us, or the receiver was told
-
-    # --- what callosum calls
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer, self.transport = reader, writer, writer.transport
+        self.peer_address = "toy://{}:{}".format(*(writer.get_extra_info("peername") or ("gone", 0)))
+        self.refused = asyncio.Event()  # a message, for want of room
 
     def start(self, receiver: Receiver) -> None:
-        if not self.is_closed:
+        if self.reading is None or self.receiver is not None:  # otherwise it is closed, and stays so
             self.receiver = receiver
-            self.loop.call_soon(self.catch_up)  # nobody is called back from within start()
+            self.reading = self.reading or asyncio.create_task(self.read())
 
     def send(self, frames: Frames) -> bool:
-        parts = [part for frame in frames for part in (len(frame).to_bytes(4, "big"), frame)]
-        size = sum(map(len, parts))
-        if not 1 <= len(frames) <= self.limits.frames or size - 4 * len(frames) > self.limits.message_bytes:
-            raise ProtocolError(f"{len(frames)} frames, {size} bytes: the connection carries {self.limits}")
-        if self.is_full or self.is_closed or self.end is not None or self.transport.is_closing():
-            self.has_refused = True
+        sizes = [len(frame) for frame in frames]
+        self.check(len(sizes), sum(sizes))
+        if self.is_leaving or self.transport.is_closing() or self.transport.get_write_buffer_size() > 128 * 1024:
+            self.refused.set()  # tell_writable() waits for room: drain() does, from 64 KiB on
             return False
-        self.transport.write(b"".join((size.to_bytes(4, "big"), *parts)))
+        self.writer.write(b"".join((struct.pack(f">{len(sizes) + 1}I", len(sizes), *sizes), *frames)))
         return True
 
     def close(self, linger: float = 0.0) -> None:
         self.receiver = None
-        if not self.is_closed:
-            self.is_closed = True
-            self.leave(linger)
-
-    # --- what asyncio calls: of these, only pause_writing from within one of the above
-
-    def connection_made(self, transport: Any) -> None:  # typeshed says BaseTransport; it is a Transport
-        self.transport = transport
-        self.peer_address = "toy://{}:{}".format(*transport.get_extra_info("peername"))
-        if self.accept is not None:
-            self.greeted.set_result(True)
-            transport.write(GREETING)
-            transport.pause_reading()  # until start(): what waits, waits at its sender
-            self.accept(self)
-
-    def data_received(self, data: bytes) -> None:
-        if self.is_closed or self.end is not None:
-            return  # we read only to see the other side go
-        self.unread += data
-        if self.greeted.done():
-            self.deliver()
-        elif len(self.unread) >= len(GREETING):
-            self.transport.pause_reading()
-            self.greeted.set_result(self.unread.startswith(GREETING))
-            del self.unread[: len(GREETING)]
-
-    def pause_writing(self) -> None:
-        self.is_full = True
-
-    def resume_writing(self) -> None:
-        self.is_full = False
-        self.loop.call_soon(self.tell_writable)  # later: asyncio takes it badly when it is aborted from within this
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.greeted.done():
-            self.greeted.set_result(False)
-        self.gone.set_result(None)
-        self.end = self.end or (f"the connection broke: {exc}" if exc else "the other side closed the connection")
-        self.tell_end()
-
-    # --- within
-
-    def break_off(self, reason: str, linger: float = 0.0) -> None:
-        """End it from this side; the receiver is told, when there is one."""
-        if not self.is_closed and self.end is None:
-            self.end = reason
-            self.loop.call_soon(self.tell_end)
+        self.reading = self.reading or asyncio.create_task(self.read())  # to see the other side go
         self.leave(linger)
 
     def leave(self, linger: float) -> None:
-        if linger > 0 and not self.transport.is_closing():
-            self.transport.resume_reading()  # the other side goes when it has read everything: see eof_received
-            self.transport.write_eof()
-            timer = self.loop.call_later(linger, self.transport.abort)
-            self.gone.add_done_callback(lambda _: timer.cancel())
-        else:
+        self.is_leaving = True
+        if not self.transport.is_closing():
+            self.writer.write_eof()  # behind what waits: who has read it all goes, and read() ends
+            asyncio.get_running_loop().call_later(linger, self.transport.abort)
+
+    def check(self, count: int, size: int) -> None:
+        if not 1 <= count <= self.limits.frames or size > self.limits.message_bytes:
+            raise ProtocolError(f"a message of {count} frames, {size} bytes: the connection carries {self.limits}")
+
+    async def read_message(self) -> list[bytes]:
+        (count,) = struct.unpack(">I", await self.reader.readexactly(4))
+        self.check(count, 0)  # before there is memory for it
+        sizes = struct.unpack(f">{count}I", await self.reader.readexactly(4 * count))
+        self.check(count, sum(sizes))
+        return [await self.reader.readexactly(size) for size in sizes]
+
+    async def read(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.tell_writable())
+                while True:
+                    message = await self.read_message()
+                    if self.receiver is not None:
+                        self.is_in_run = True
+                        asyncio.get_running_loop().call_soon(self.end_run)  # comes to that when this waits for more
+                        self.receiver.received(message)
+        except* (OSError, EOFError, ProtocolError) as errors:
+            self.end_run()
+            if self.receiver is not None:
+                self.receiver.closed(f"the connection ended: {errors.exceptions[0]!r}")
+        finally:
             self.transport.abort()
 
-    def catch_up(self) -> None:
-        self.deliver()
-        self.transport.resume_reading()
-        self.tell_writable()
-        self.tell_end()
-
-    def tell_writable(self) -> None:
-        if self.has_refused and not self.is_full and self.receiver is not None and self.end is None:
-            self.has_refused = False
-            self.receiver.writable()
-
-    def tell_end(self) -> None:
-        if self.receiver is not None and self.end is not None:
-            receiver, self.receiver, self.is_closed = self.receiver, None, True
-            receiver.closed(self.end)
-
-    def deliver(self) -> None:
-        has_delivered = False
-        while self.receiver is not None and (message := self.next_message()):
-            has_delivered = True
-            self.receiver.received(message)
-        if has_delivered and self.receiver is not None:
+    def end_run(self) -> None:
+        if self.is_in_run and self.receiver is not None:
             self.receiver.drained()
+        self.is_in_run = False
 
-    def next_message(self) -> list[bytes] | None:
-        size = int.from_bytes(self.unread[:4], "big")
-        if size > self.limits.message_bytes + 4 * self.limits.frames:
-            self.break_off("it sent a message over the limits of the connection")
-            self.unread.clear()
-        if len(self.unread) < 4 + size or size == 0:
-            return None
-        frames, place = [], 4
-        while place < 4 + size:
-            begin = place + 4
-            place = begin + int.from_bytes(self.unread[place:begin], "big")
-            frames.append(bytes(self.unread[begin:place]))
-        if place != 4 + size or len(frames) > self.limits.frames:
-            self.break_off("it sent what is no message of this transport")
-            return None
-        del self.unread[: 4 + size]
-        return frames
+    async def tell_writable(self) -> None:
+        while True:
+            await self.refused.wait()
+            self.refused.clear()
+            await self.writer.drain()
+            if self.receiver is not None and not self.is_leaving:
+                self.receiver.writable()
 
 
-class ToyListener(Listener):
-    def __init__(self, host: str, port: int) -> None:
-        self.address = f"toy://{host}:{port}"
-        self.place = (host, port)
+class ToyPlace(Listener, Connector):  # an address, to listen at or to dial
+    def __init__(self, address: str, auth: object) -> None:
+        match = re.fullmatch(r"toy://([\w.-]+):(\d{1,5})", address)
+        if match is None or int(match[2]) > 65535:
+            raise ConfigurationError(f"{address!r} is no address of this transport: give toy://host:port")
+        if auth is not INSECURE and (auth is not None or match[1] != "127.0.0.1"):
+            raise ConfigurationError(f"nobody is asked who they are at {address}: give auth=callosum.auth.INSECURE")
+        self.address, self.place = address, (match[1], int(match[2]))
         self.server: asyncio.Server | None = None
-        self.connections: set[ToyConnection] = set()
+        self.connections: weakref.WeakSet[ToyConnection] = weakref.WeakSet()
 
     async def open(self, accept: Callable[[Connection], None]) -> None:
-        def take(connection: ToyConnection) -> None:
+        def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = ToyConnection(reader, writer)
+            connection.send([b""])
             self.connections.add(connection)
-            connection.gone.add_done_callback(lambda _: self.connections.discard(connection))
             accept(connection)
 
-        make = asyncio.get_running_loop().create_server
         try:
-            self.server = await make(lambda: ToyConnection(take), *self.place)
-        except OSError as error:
+            self.server = await asyncio.start_server(greet, *self.place)
+        except (OSError, UnicodeError) as error:  # the latter for a name with an empty label
             raise ConnectError(f"cannot listen at {self.address}: {error}") from error
         self.address = "toy://{}:{}".format(*self.server.sockets[0].getsockname())
 
@@ -184,48 +124,26 @@ class ToyListener(Listener):
             self.server.close()
             await asyncio.sleep(0)  # what was accepted a moment ago is made, and is among the connections
             for connection in self.connections:
-                connection.break_off("the listener was closed", linger)
-            if self.connections:
-                await asyncio.wait([connection.gone for connection in self.connections])
-
-
-class ToyConnector(Connector):
-    def __init__(self, host: str, port: int) -> None:
-        self.place = (host, port)
+                connection.leave(linger)
+            await asyncio.gather(*(each.writer.wait_closed() for each in self.connections), return_exceptions=True)
 
     async def connect(self, timeout: float) -> Connection:
-        make = asyncio.get_running_loop().create_connection
         try:
             async with asyncio.timeout(timeout):
-                transport, connection = await make(ToyConnection, *self.place)
+                connection = ToyConnection(*await asyncio.open_connection(*self.place))
                 try:
-                    if not await connection.greeted:
-                        raise ConnectionError("it does not greet as this transport does")  # noqa: TRY301
+                    await connection.read_message()
                 except BaseException:  # also where this is cancelled
-                    transport.abort()
+                    connection.transport.abort()
                     raise
-        except OSError as error:  # a TimeoutError is one
-            raise ConnectError(f"no toy answers at {self.place} within {timeout:g} s: {error!r}") from error
+        except (OSError, UnicodeError, EOFError, ProtocolError) as error:  # a TimeoutError is an OSError
+            raise ConnectError(f"no toy answers at {self.address} within {timeout:g} s: {error!r}") from error
         return connection
 
 
 class Toy(LowerLayer):
-    """Named in pyproject.toml, as the entry point ``toy`` of the group ``callosum.lower``."""
+    def listener(self, address: str, auth: object) -> Listener:
+        return ToyPlace(address, auth)
 
-    def listener(self, address: str, auth: Any) -> Listener:  # of the transport's own kind: there is none here
-        host, port = place_of(address, auth)
-        if auth is None and host != "127.0.0.1":
-            raise ConfigurationError(f"anybody who reaches {address} may call: give auth=callosum.auth.INSECURE")
-        return ToyListener(host, port)
-
-    def connector(self, address: str, auth: Any) -> Connector:  # as above
-        return ToyConnector(*place_of(address, auth))
-
-
-def place_of(address: str, auth: object) -> tuple[str, int]:
-    match = ADDRESS.fullmatch(address)
-    if match is None or int(match[2]) > 65535:
-        raise ConfigurationError(f"{address!r} is no address of this transport: give toy://host:port")
-    if auth is not None and auth is not INSECURE:
-        raise ConfigurationError(f"this transport knows no auth of the type {type(auth).__name__}: give None")
-    return match[1], int(match[2])
+    def connector(self, address: str, auth: object) -> Connector:
+        return ToyPlace(address, auth)

@@ -51,3 +51,8 @@ def test_the_page_quotes_it_word_for_word():
         assert quotes
         for quote in quotes:
             assert quote in code, quote
+
+
+def test_it_stays_short():
+    """What a first transport takes: under 150 lines, comments and blanks and all."""
+    assert len((EXAMPLE / "callosum_toy.py").read_text().splitlines()) < 150

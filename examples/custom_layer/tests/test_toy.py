@@ -8,14 +8,19 @@ import pytest
 from callosum_toy import Toy
 
 import callosum
+from callosum.auth import INSECURE
 from callosum.testing import check_lower, tcp_link
 from callosum.upper import thrift
+
+GREETING = bytes([0, 0, 0, 1, 0, 0, 0, 0])
+"""A message of one empty frame."""
 
 TestToy = check_lower(Toy(), "toy://127.0.0.1:0", link=tcp_link)
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"GET / HTTP/1.1\r\n\r\n", bytes([0, 0, 0, 5, 0, 0, 0, 9, 1]), bytes([0, 0, 4, 0]) + bytes(1024)]
+    "garbage",
+    [b"GET / HTTP/1.1\r\n\r\n", bytes(4), bytes([0, 0, 4, 0]) + bytes(4096), bytes([0, 0, 0, 1, 255, 255, 255, 255])],
 )
 def test_who_speaks_another_language_is_disconnected(garbage):
     async def main():
@@ -24,18 +29,23 @@ def test_who_speaks_another_language_is_disconnected(garbage):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(garbage)
             async with asyncio.timeout(5):
-                assert await reader.read() == b"toy1"
+                assert await reader.read() == GREETING
             writer.close()
             await writer.wait_closed()
 
     asyncio.run(main())
 
 
-def test_who_does_not_greet_is_refused():
+@pytest.mark.parametrize("answer", [b"", b"\0", b"SSH-2.0-OpenSSH_9.2\r\n"])
+def test_who_does_not_greet_is_refused(answer):
+    def answer_and_go(_, writer):
+        writer.write(answer)
+        writer.close()
+
     async def main():
-        async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0) as server:
+        async with await asyncio.start_server(answer_and_go, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            with pytest.raises(callosum.ConnectError, match="does not greet"):
+            with pytest.raises(callosum.ConnectError, match="no toy answers"):
                 await Toy().connector(f"toy://127.0.0.1:{port}", None).connect(5)
 
     asyncio.run(main())
@@ -45,6 +55,19 @@ def test_who_does_not_greet_is_refused():
 def test_where_it_does_not_listen(address):
     with pytest.raises(callosum.ConfigurationError):
         Toy().listener(address, None)
+
+
+def test_a_name_that_cannot_be():
+    address = "toy://no..name:1"
+    place = Toy().listener(address, INSECURE), Toy().connector(address, INSECURE)
+
+    async def main():
+        with pytest.raises(callosum.ConnectError):
+            await place[0].open(lambda _: None)
+        with pytest.raises(callosum.ConnectError):
+            await place[1].connect(5)
+
+    asyncio.run(main())
 
 
 class EchoHandler:
