@@ -51,6 +51,7 @@ covered:
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(BENCH)
+	$(BIN)/python -m benchmarks.codecs --json benchmarks/results/codecs.json
 
 fuzz: $(VENV)/.test
 	$(BIN)/python -m fuzz $(FUZZ)
