@@ -271,4 +271,4 @@ TARGET: Final = Target(
     small=ALLOWANCE,
     ratio=RATIO,
 )
-"""A dataclass takes 300 bytes and more where it came in as ``{}``: the bounds are those of `room.py`."""
+"""The bounds of memory are those of `room.py`."""

@@ -104,8 +104,9 @@ class DecoderWriter:
         self.contents.used = ""
         with self.source.block(f"def {name}(body):"):
             if expected and is_flat(expected):
-                with self.source.block("if type(body) is bytes:"), self._no_fault():
-                    self._straight(expected, is_tuple=result is None)
+                for kind in (bytes, memoryview):  # a large body is a view of the transport's memory: copied once
+                    with self.source.block(f"if type(body) is {kind.__name__}:"), self._no_fault():
+                        self._straight(expected, kind, is_tuple=result is None)
             self.source(
                 f"buf = {join}((body, {padding}))",
                 f"size = len(buf) - {len(PADDING)}",
@@ -145,7 +146,7 @@ class DecoderWriter:
         with self.source.block(f"except {self.source.constant('FAULTS', FAULTS)}:"):
             self.source("pass")
 
-    def _straight(self, fields: Sequence[Field], *, is_tuple: bool) -> None:
+    def _straight(self, fields: Sequence[Field], kind: type, *, is_tuple: bool) -> None:
         """Read texts and numbers that stand in this order, and return them where nothing else is there."""
         names = [self.source.fresh("v") for _ in fields]
         at = "0"
@@ -172,7 +173,7 @@ class DecoderWriter:
                     self.source(
                         f"pos = {at}",
                         f"{end} = pos + {value}",
-                        f"{value} = body[pos:{end}]" + ("" if last.is_binary else ".decode()"),
+                        f"{value} = {_text(f'body[pos:{end}]', kind, last)}",
                     )
                     at = end
             values = _tuple(names) if is_tuple else names[0]
@@ -270,6 +271,13 @@ class DecoderWriter:
         taken = sum(in_field(one.type) for one in fields)
         if self.contents.used and (taken or more):
             self.source(f"used += {taken}{more}")
+
+
+def _text(part: str, kind: type, text: TextType) -> str:
+    """The value of a part of the input, which is ``bytes`` or a ``memoryview``."""
+    if kind is bytes:
+        return part if text.is_binary else f"{part}.decode()"
+    return f"bytes({part})" if text.is_binary else f"str({part}, 'utf-8')"
 
 
 def is_flat(fields: Iterable[Field]) -> bool:

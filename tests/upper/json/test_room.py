@@ -62,32 +62,55 @@ def test_what_is_decoded_takes_no_more_memory_than_was_said(type_: Any, item: by
     try:
         value = decode(body)
     except DecodeError as error:
-        assert "small objects would take more than" in str(error)
+        assert "small objects would take too much memory" in str(error)
         return
     finally:
-        _, peak = tracemalloc.get_traced_memory()
+        held, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert len(value) == count
-    assert peak <= RATIO * len(body) + ALLOWANCE
+    assert held <= RATIO * len(body) + ALLOWANCE
 
 
-def test_many_ordinary_objects_are_welcome() -> None:
-    body = array(b'{"a":123,"b":[1,2],"c":{"x":1}}', 100_000)
-    assert len(decoder(list[Small], "x")(body)) == 100_000
+@dataclass
+class Row:
+    number: int
+    name: str
+    price: float
+
+
+@dataclass
+class Id:
+    id: int
+
+
+@pytest.mark.parametrize(
+    ("type_", "item", "count"),
+    [
+        (Row, b'{"number":1,"name":"a","price":1.5}', 500_000),
+        (Id, b'{"id":123}', 30_000),
+        (Small, b'{"a":123,"b":[1,2],"c":{"x":1}}', 4_000),
+        (Wide, b'{"a":[1],"b":[2],"c":"x"}', 100_000),
+        (int, b"1", 2_000_000),
+        (str, b'"x"', 1_000_000),
+    ],
+)
+def test_many_ordinary_values_are_welcome(type_: Any, item: bytes, count: int) -> None:
+    assert len(decoder(list[type_], "x")(array(item, count))) == count
 
 
 def test_brackets_in_texts_are_no_objects() -> None:
     body = b'{"":"' + b"{" * 300_000 + b'","\\"[[[":"' + b"[" * 300_000 + b'"}'
     assert len(decoder(dict[str, str], "x")(body)) == 2
+    assert len(decoder(dict[str, str | list[Small]], "x")(body)) == 2
 
 
 def test_what_is_small_by_nature_is_not_counted() -> None:
-    body = array(b"[]", 500_000)
-    assert len(decoder(list[list[int]], "x")(body)) == 500_000
+    body = array(b"[1]", 300_000)
+    assert len(decoder(list[list[int]], "x")(body)) == 300_000
 
 
 def test_a_bomb_is_refused() -> None:
     with pytest.raises(
-        DecodeError, match=r"^x: 600001 bytes of small objects would take more than \d+ bytes of memory"
+        DecodeError, match=r"^x: 600001 bytes of small objects would take too much memory: more than 20"
     ):
         decoder(list[Small], "x")(array(b"{}", 200_000))
