@@ -18,7 +18,7 @@ from callosum.upper.thrift.codec import codec_of
 from callosum.upper.thrift.footprint import ALLOWANCE
 from fuzz.target import Bomb, Target, leaves_of
 
-everything: Final = thrift.load(str(Path(__file__).parents[1] / "everything.thrift"))
+everything: Final = thrift.load(str(Path(__file__).parents[2] / "tests" / "upper" / "idl" / "everything.thrift"))
 _STRUCTS: Final = (
     "Numbers", "Scattered", "Text", "Point", "Containers", "Node", "Shape", "Defaults", "NotFound", "Odd", "Empty",
     "Later", "Sooner",

@@ -18,6 +18,13 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar, overload
 
+try:
+    import msgspec as _needed  # noqa: F401
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "callosum.upper.json needs msgspec, which is not installed: pip install 'callosum[json]'", name=missing.name
+    ) from missing
+
 from callosum.errors import ConfigurationError
 from callosum.service import Service
 from callosum.upper.json.declaration import read_service

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Protocol, assert_type
 
@@ -125,3 +127,17 @@ def test_a_protocol_that_nobody_decorated() -> None:
     with pytest.raises(ConfigurationError, match=r"Bare is a Protocol, and no service class yet: write @json\.service"):
         callosum.service_of(Bare)
     assert json.JsonLayer().service_of(int) is None
+
+
+def test_without_msgspec_it_says_what_to_install_and_the_others_work() -> None:
+    program = (
+        "import sys; sys.modules['msgspec'] = None\n"
+        "import callosum\n"
+        "from callosum.upper import thrift\n"
+        "try: callosum.service_of(int)\n"
+        "except callosum.ConfigurationError as error: print(error)\n"
+        "from callosum.upper import json\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    assert "(thrift, json, which needs msgspec: it is not installed)" in done.stdout
+    assert done.stderr.endswith("which is not installed: pip install 'callosum[json]'\n")
