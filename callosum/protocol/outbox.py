@@ -12,7 +12,7 @@ import enum
 import math
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from callosum.protocol import headers, wire
 from callosum.protocol.calls import OUTGOING, OutgoingCall, OutgoingEvent, OutgoingState
@@ -81,8 +81,9 @@ class Departure(wire.BatchWriter):
         """The number after its last record; 0 where it has none that is new."""
 
 
-_NONE: Final[deque[Any]] = deque(maxlen=0)
-"""A queue that most sessions never need, until its first entry: an empty one takes 760 bytes of its own."""
+_NONE: Final = cast(deque[Any], ())
+"""A queue that most sessions never need, until its first entry: an empty deque takes 760 bytes. What would add to it
+without making one fails, and loses nothing in silence."""
 
 
 class BulkReply:
@@ -234,7 +235,8 @@ class Outbox:
     def clear(self) -> None:
         """The session has ended."""
         for queue in (self._control, self._replies, self._nested, self._ahead, self.requests, self._bulk):
-            queue.clear()
+            if queue:
+                queue.clear()
         self._behind.clear()
         self._early.clear()
         self.outgoing.clear()
