@@ -18,17 +18,16 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar, overload
 
+from callosum.errors import ConfigurationError
+from callosum.service import Service
+from callosum.upper.json.marks import idempotent, key, oneway, raises, timeout
+
 try:
-    import msgspec as _needed  # noqa: F401
+    from callosum.upper.json.declaration import read_service
 except ModuleNotFoundError as missing:
     raise ModuleNotFoundError(
         "callosum.upper.json needs msgspec, which is not installed: pip install 'callosum[json]'", name=missing.name
     ) from missing
-
-from callosum.errors import ConfigurationError
-from callosum.service import Service
-from callosum.upper.json.declaration import read_service
-from callosum.upper.json.marks import idempotent, key, oneway, raises, timeout
 
 __all__ = ["JsonLayer", "idempotent", "key", "oneway", "raises", "service", "timeout"]
 
