@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import reprlib
+import struct
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -36,6 +37,10 @@ _LONGEST: Final = 2**31 - 1
 
 class Misfit(Exception):
     """A value does not fit. Which one, `find_mismatch` finds out."""
+
+
+FAULTS: Final = (Misfit, struct.error, TypeError, ValueError, AttributeError, OverflowError, RuntimeError)
+"""What an encoder raises where a value does not fit (UnicodeEncodeError is a ValueError), or changes meanwhile."""
 
 
 def as_bool(value: object) -> bool:

@@ -169,11 +169,6 @@ class Field:
     default: Any = None  # a value of any IDL type
     """None where there is none."""
 
-    @property
-    def header(self) -> bytes:
-        """What stands before its value on the wire: the type and the id."""
-        return bytes([self.type.wire]) + self.id.to_bytes(2, "big", signed=True)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Struct:
@@ -321,18 +316,3 @@ def _reaches_itself(cls: type, struct: Struct, structs: dict[type, Struct]) -> b
                 seen.add(kind.cls)
                 waiting.append(structs[kind.cls] if kind.cls in structs else struct_of(kind.cls))
     return False
-
-
-def smallest(kind: Type) -> int:
-    """The fewest bytes that a value takes on the wire."""
-    match kind:
-        case NumberType() | EnumType():
-            return kind.size
-        case TextType():
-            return 4
-        case ListType() | SetType():
-            return 5
-        case MapType():
-            return 6
-        case StructType():
-            return 1

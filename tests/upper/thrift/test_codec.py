@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from callosum.errors import ConfigurationError, DecodeError, EncodeError
+from callosum.errors import DecodeError, EncodeError
 from callosum.upper.thrift import load
-from callosum.upper.thrift.codec import codec_of
+from callosum.upper.thrift.codec import MethodCodecs, codec_of
 from callosum.upper.thrift.footprint import room
 from callosum.upper.thrift.spec import StructType
 from tests.upper.thrift.oracles import (
@@ -173,11 +173,22 @@ def test_fields_in_any_order_and_of_any_age_are_read() -> None:
         assert codec_of(m.Point).decode(body + b"\0") == point
 
 
-def test_classes_are_compiled_once_and_share_what_is_compiled() -> None:
-    assert codec_of(m.Point) is codec_of(m.Point)
-    assert codec_of(m.Odd).struct.fields[1].type == StructType(m.Point)
-    with pytest.raises(ConfigurationError, match="has no thrift_spec"):
-        codec_of(int)
+def test_codecs_of_a_method_are_made_when_they_are_asked_for() -> None:
+    made: list[str] = []
+
+    def maker(name: str) -> Any:
+        def make() -> Any:
+            made.append(name)
+            return name.upper()
+
+        return make
+
+    codecs = MethodCodecs({"a": maker("a"), "b": maker("b")})
+    assert (list(codecs), len(codecs), "a" in codecs, "c" in codecs, made) == (["a", "b"], 2, True, False, [])
+    assert next(iter(codecs.values())) == "A"
+    assert (codecs["b"], codecs["b"], made) == ("B", "B", ["a", "b"])
+    with pytest.raises(KeyError):
+        codecs["c"]
 
 
 # --- hostile input ---------------------------------------------------------------------------------------------------

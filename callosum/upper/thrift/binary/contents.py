@@ -10,16 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from callosum.upper.thrift.binary.numbers import Unpackers, numbers_in_parts
 from callosum.upper.thrift.fault import (
     Fault,
     NoRoom,
-    Unpackers,
     check_hashes,
     compact_set,
     freeze,
     member,
     members,
-    numbers_in_parts,
 )
 from callosum.upper.thrift.footprint import MAP_BASE, SET_TABLE, per_element
 from callosum.upper.thrift.source import Source
@@ -38,7 +37,7 @@ from callosum.upper.thrift.spec import (
 )
 
 BOOLS: Final = (False, True)
-"""By the byte; any other byte is an IndexError, one of `decode.FAULTS`."""
+"""By the byte; any other byte is an IndexError, one of `fault.FAULTS`."""
 BYTES: Final = (*range(128), *range(-128, 0))
 """By the byte: Python shares some of the small integers, and we the others, so that none takes memory."""
 _TABLES: Final = {BOOL: BOOLS, I8: BYTES}
