@@ -44,6 +44,7 @@ class EncoderWriter(Protocol):
         Returns:
             The expression of what is to be joined.
         """
+        ...
 
 
 class DecoderWriter(Protocol):

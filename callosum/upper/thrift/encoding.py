@@ -30,6 +30,7 @@ class StructCodec(Protocol):
     @property
     def struct(self) -> Struct:
         """Which."""
+        ...
 
     def encode(self, value: object, path: str = "") -> bytes:
         """The value as bytes.
@@ -37,6 +38,7 @@ class StructCodec(Protocol):
         Raises:
             EncodeError: It, or something in it, is not what the IDL says.
         """
+        ...
 
     def decode(self, body: Body, path: str = "") -> Any:  # a value of any IDL type
         """The value of the bytes.
@@ -44,6 +46,7 @@ class StructCodec(Protocol):
         Raises:
             DecodeError: They are not exactly one value of this struct.
         """
+        ...
 
 
 class Encoding(Protocol):
@@ -52,10 +55,12 @@ class Encoding(Protocol):
     @property
     def name(self) -> str:
         """In the handshake: ``thrift-binary``."""
+        ...
 
     @property
     def void(self) -> bytes:
         """A struct without fields: what a method that returns nothing answers."""
+        ...
 
     def codec_of(self, cls: type) -> StructCodec:
         """The codec of a struct, union or exception class. The same object each time.
@@ -63,6 +68,7 @@ class Encoding(Protocol):
         Raises:
             ConfigurationError: The metadata of the class is not what thriftpy2 makes of a sound IDL.
         """
+        ...
 
     def fields_encoder(
         self, struct: Struct, function: str, parameters: Sequence[str], defaults: Sequence[object], report: Report
@@ -76,6 +82,7 @@ class Encoding(Protocol):
             defaults: What each has where the caller leaves it out, or `NO_DEFAULT`.
             report: What makes the EncodeError where they do not fit.
         """
+        ...
 
     def fields_decoder(
         self, struct: Struct, path: str, result: Field | None = None
@@ -84,6 +91,7 @@ class Encoding(Protocol):
 
         Where ``result`` is there alone, its value may be returned as it is; a field of a result never holds a tuple.
         """
+        ...
 
 
 def source_for(parameters: Sequence[str]) -> Source:
