@@ -7,10 +7,11 @@ from typing import Final
 
 from callosum.service import MethodCodec
 from callosum.upper.thrift.binary import BINARY
+from callosum.upper.thrift.compact import COMPACT
 from callosum.upper.thrift.compiled import CompiledCodec
 from callosum.upper.thrift.encoding import Encoding
 
-ENCODINGS: Final[tuple[Encoding, ...]] = (BINARY,)
+ENCODINGS: Final[tuple[Encoding, ...]] = (BINARY, COMPACT)
 """All of them, the preferred one first."""
 
 

@@ -26,6 +26,7 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    UuidType,
     struct_of,
 )
 
@@ -131,7 +132,7 @@ class Reader(ABC):
     # --- what all have ------------------------------------------------------------------------------------------------
 
     def take(self, layout: str, path: str) -> tuple[int, ...]:
-        """Read numbers of a fixed size."""
+        """Read what has a fixed size."""
         size = struct.calcsize(f"!{layout}")
         if len(self.body) - self.pos < size:
             self.ends(path)
@@ -194,6 +195,8 @@ class Reader(ABC):
                 self.number(kind, path)
             case TextType():
                 self.text(kind, path)
+            case UuidType():
+                self.take("16s", path)
             case StructType():
                 self.fields(struct_of(kind.cls), path, depth)
             case ListType():

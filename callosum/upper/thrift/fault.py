@@ -15,6 +15,8 @@ from callosum.upper.thrift.spec import is_mutable
 
 PADDING: Final = bytes(256)
 """Behind the input of compiled decoders: more than the longest read that is not guarded."""
+BYTES: Final = (*range(128), *range(-128, 0))
+"""An i8 by its byte: Python shares some of the small integers, and we the others, so that none takes memory."""
 MAX_COLLISIONS: Final = 64
 """Elements of one set, or keys of one map, that may have the same hash. Text is salted; numbers inside of structs and
 lists are not, and a stranger can send thousands of different ones with the same hash."""

@@ -15,7 +15,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from callosum.upper.thrift.binary.layout import field_header, is_flat
-from callosum.upper.thrift.mismatch import Misfit, as_binary, as_bool, as_float, as_int, as_list, as_map, as_set
+from callosum.upper.thrift.mismatch import (
+    Misfit,
+    as_binary,
+    as_bool,
+    as_float,
+    as_int,
+    as_list,
+    as_map,
+    as_set,
+    as_uuid,
+)
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import (
     BOOL,
@@ -32,6 +42,7 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    UuidType,
 )
 
 STOP: Final = b"\0"
@@ -171,6 +182,8 @@ class EncoderWriter:
                 self._add(header, kind.letter, name)
             case TextType():
                 self._text(kind, name, header)
+            case UuidType():
+                self._add(header, "16s", f"{self.source.constant('as_uuid', as_uuid)}({name})")
             case StructType():
                 if header:
                     self.source(f"{self.add}({self.source.constant('H', header)})")

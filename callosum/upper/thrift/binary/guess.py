@@ -26,6 +26,7 @@ from callosum.upper.thrift.spec import (
     Struct,
     StructType,
     TextType,
+    UuidType,
     struct_of,
 )
 
@@ -126,6 +127,11 @@ class Guess:
         match one.type:
             case NumberType() | EnumType() as kind:
                 self._read(name, raw_letter(kind), kind.size)
+                if not self.level:
+                    self.segment.unset.append(name)
+                self.segment.then += self.contents.conversion(kind, name, name)
+            case UuidType() as kind:
+                self._read(name, "16s", 16)
                 if not self.level:
                     self.segment.unset.append(name)
                 self.segment.then += self.contents.conversion(kind, name, name)

@@ -14,6 +14,7 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    UuidType,
 )
 
 
@@ -34,6 +35,8 @@ def smallest(kind: Type) -> int:
             return kind.size
         case TextType():
             return 4
+        case UuidType():
+            return 16
         case ListType() | SetType():
             return 5
         case MapType():

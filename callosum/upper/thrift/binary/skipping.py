@@ -15,8 +15,13 @@ from callosum.upper.thrift.fault import Fault
 from callosum.upper.thrift.spec import MAX_DEPTH, Wire
 
 FIXED: Final[dict[int, int]] = {
-    int(wire): size
-    for wire, size in {Wire.BOOL: 1, Wire.I8: 1, Wire.DOUBLE: 8, Wire.I16: 2, Wire.I32: 4, Wire.I64: 8}.items()
+    int(Wire.BOOL): 1,
+    int(Wire.I8): 1,
+    int(Wire.DOUBLE): 8,
+    int(Wire.I16): 2,
+    int(Wire.I32): 4,
+    int(Wire.I64): 8,
+    int(Wire.UUID): 16,
 }
 """The sizes of what has a fixed one."""
 SMALLEST: Final[dict[int, int]] = FIXED | {
