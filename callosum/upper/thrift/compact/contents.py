@@ -110,7 +110,17 @@ class ContentWriter:
         with self.source.block(f"if {number} < 128:"):
             self.source(f"{number} = {self.source.constant('small', SMALL)}[{number}]", f"pos += {behind}")
         with self.source.block("else:"):
-            self.source(f"{number}, pos = {self._constant(_reader(kind))}(buf, {at})", f"room[0] -= {INTEGER}")
+            more = self.source.fresh("n")
+            self.source(f"{more} = buf[pos + {behind}]")
+            with self.source.block(f"if {more} < 128:"):  # of two bytes: what `read_i16` and the others do, too
+                self.source(
+                    f"{number} += {more} - 1 << 7",
+                    f"{number} = {number} >> 1 ^ -({number} & 1)",
+                    f"pos += {behind} + 1",
+                )
+            with self.source.block("else:"):
+                self.source(f"{number}, pos = {self._constant(_reader(kind))}(buf, {at})")
+            self.source(f"{self.used} += {INTEGER}" if self.used else f"room[0] -= {INTEGER}")
         if isinstance(kind, EnumType):
             self.source(f"{name} = {self._member(kind, number)}")
 

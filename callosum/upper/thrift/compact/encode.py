@@ -169,7 +169,9 @@ class EncoderWriter:
             pack = self.source.constant("pack", _DOUBLE.pack)
             self.source(f"{self.add}({pack}({name}))")
         else:
-            self.source(f"{self.add}({self.source.constant('signed', _signed(kind))}[{name}])")
+            signed = _signed(kind)
+            kept, write = self.source.constant("kept", signed.kept.get), self.source.constant("write", signed.write)
+            self.source(f"{self.add}({kept}({name}) or {write}({name}))")
 
     def _sizes(self) -> str:
         return self.source.constant("sizes", SIZES)

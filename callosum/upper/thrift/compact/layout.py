@@ -9,6 +9,7 @@ type and the id. The value of a bool is its type.
 from __future__ import annotations
 
 import enum
+import struct
 from typing import Final
 
 from callosum.upper.thrift.mismatch import LONGEST, Misfit
@@ -63,7 +64,8 @@ LONG_FORM: Final = 16
 MANY: Final = 15
 """A list's head with this size has the size behind it."""
 
-_REMEMBERED: Final = 1024
+_REMEMBERED: Final = 4096
+_two, _three, _four, _five = (struct.Struct(f"{count}B").pack for count in range(2, 6))
 
 
 def kind_of(type_: Type) -> Kind:
@@ -88,12 +90,16 @@ def smallest(kind: Type) -> int:
 
 def varint(number: int) -> bytes:
     """A number that is not negative."""
-    parts = bytearray()
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
+    if number < 0x4000:
+        return _two(number & 127 | 128, number >> 7) if number > 127 else bytes((number,))
+    if number < 1 << 21:
+        return _three(number & 127 | 128, number >> 7 & 127 | 128, number >> 14)
+    if number < 1 << 28:
+        return _four(number & 127 | 128, number >> 7 & 127 | 128, number >> 14 & 127 | 128, number >> 21)
+    more = 0 if number < 1 << 35 else 128
+    parts = number & 127 | 128, number >> 7 & 127 | 128, number >> 14 & 127 | 128, number >> 21 & 127 | 128
+    made = _five(*parts, number >> 28 & 127 | more)
+    return made + varint(number >> 35) if more else made
 
 
 def zigzag(number: int) -> int:
@@ -106,19 +112,20 @@ def from_zigzag(number: int) -> int:
     return number >> 1 ^ -(number & 1)
 
 
-class Signed(dict[int, bytes]):
-    """Integers of so many bits as varints, made when they are first looked up; small ones are kept."""
+class Signed:
+    """Integers of so many bits as varints in zigzag. Small ones are kept: what is in ``kept`` need not be written."""
 
     def __init__(self, bits: int) -> None:
-        super().__init__()
         self._end = 1 << bits - 1
+        self.kept: dict[int, bytes] = {}
 
-    def __missing__(self, number: int) -> bytes:
+    def write(self, number: int) -> bytes:
+        """An integer; raises Misfit where it has more bits."""
         if not -self._end <= number < self._end:
             raise Misfit
-        made = varint(zigzag(number))
+        made = varint(number << 1 if number >= 0 else ~(number << 1))
         if -_REMEMBERED <= number < _REMEMBERED:
-            self[number] = made
+            self.kept[number] = made
         return made
 
 

@@ -37,7 +37,8 @@ def numbers(values: Collection[int], table: Signed) -> bytes:
         packed = b"\x80"
     if packed.isascii():
         return packed
-    return b"".join(map(table.__getitem__, values))
+    kept, write = table.kept.get, table.write
+    return b"".join([kept(number) or write(number) for number in values])
 
 
 def read_numbers(
