@@ -7,7 +7,7 @@ A service class has ``thrift_services``, the names of its methods, and for each 
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -20,6 +20,7 @@ from callosum.upper.thrift.annotations import (
     check_reserved,
     method_annotations,
     own_annotations,
+    preferred_encoding,
     refuse_all_but,
     service_name,
 )
@@ -71,7 +72,8 @@ def thrift_service(cls: type) -> Service:
     if isinstance(known, Service):
         return known
     name, functions = read_service(cls)
-    methods = {one.name: _method(name, one) for one in functions}
+    encodings = _encodings(cls)
+    methods = {one.name: _method(name, one, encodings) for one in functions}
     mark = fingerprint(name, ((f.name, f.is_oneway, f.args, f.result) for f in functions))
     bases = tuple(thrift_service(base) for base in cls.__mro__[1:] if is_service_class(base))
     doc = cls.__dict__.get("__doc__") or ""
@@ -87,6 +89,7 @@ def read_service(cls: type) -> tuple[str, list[Function]]:
         ConfigurationError: Its IDL has faults.
     """
     name = service_name(own_annotations(cls), cls.__name__)
+    _encodings(cls)
     names: list[str] = list(dict.fromkeys(getattr(cls, "thrift_services", ())))
     functions = [_function(cls, one) for one in names]
     structs: dict[type, Struct] = {}
@@ -100,6 +103,13 @@ def read_service(cls: type) -> tuple[str, list[Function]]:
         if other != one:
             raise ConfigurationError(f"{cls.__name__}: {other} and {one} would have the same name in Python")
     return name, functions
+
+
+def _encodings(cls: type) -> tuple[Encoding, ...]:
+    """All, the one first that the service prefers."""
+    by_name = {one.name.removeprefix("thrift-"): one for one in ENCODINGS}
+    first = by_name.pop(preferred_encoding(own_annotations(cls), list(by_name), cls.__name__))
+    return (first, *by_name.values())
 
 
 def python_name(name: str) -> str:
@@ -149,7 +159,7 @@ def check_struct(struct: Struct) -> None:
         refuse_all_but(set(), on_field, f"{struct.name}.{name}")
 
 
-def _method(service: str, function: Function) -> Method:
+def _method(service: str, function: Function, encodings: Sequence[Encoding]) -> Method:
     place, defaults = f"{service}.{function.name}", _defaults(function.args)
     for one in function.errors:
         assert isinstance(one.type, StructType)
@@ -161,7 +171,7 @@ def _method(service: str, function: Function) -> Method:
             Parameter(one.name, default is not NO_DEFAULT, one.type.text)
             for one, default in zip(function.args.fields, defaults, strict=True)
         ),
-        codecs=MethodCodecs({one.name: partial(_codec, place, function, one) for one in ENCODINGS}),
+        codecs=MethodCodecs({one.name: partial(_codec, place, function, one) for one in encodings}),
         cardinality=Cardinality.ONEWAY if function.is_oneway else Cardinality.UNARY,
         python_name=python_name(function.name),
         returns=function.success.type.text if function.success else "" if function.is_oneway else "void",
