@@ -219,6 +219,7 @@ class ContentWriter:
         if _is_bounded(element):
             self.source(f"room[0] -= {SLOT} * (pos - {start})")
         if isinstance(kind, SetType):
+            self.source(f"if room[0] < 0: raise {self.no_room}")  # before there is a table, too
             self._check_hashes(element, elements)
             self.source(f"{name} = {self._constant(compact_set)}({elements})")
         else:

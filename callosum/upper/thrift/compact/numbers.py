@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from callosum.upper.thrift.compact.layout import Signed, from_zigzag, zigzag
-from callosum.upper.thrift.fault import Fault
+from callosum.upper.thrift.fault import Fault, NoRoom
 from callosum.upper.thrift.footprint import INTEGER
 
 SMALL: Final = tuple(map(from_zigzag, range(128)))
@@ -75,6 +75,8 @@ def read_numbers(
         values[index] = number >> 1 ^ -(number & 1)
         pos += 1
     room[0] -= large * INTEGER
+    if room[0] < 0:
+        raise NoRoom
     return values, pos
 
 
