@@ -23,3 +23,8 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     )
     near = get_close_matches(name, list(islice(alike, _MOST)), 1)
     return f": did you mean {near[0]}?" if near else ""
+
+
+def _is_alike(name: str, other: str) -> bool:
+    """Whether it is worth to compare two names."""
+    return abs(len(name) - len(other)) <= 2 and (name[0] == other[0] or name[-1] == other[-1])
