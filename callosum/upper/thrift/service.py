@@ -160,7 +160,7 @@ def _method(service: str, function: Function) -> Method:
         service=service,
         name=function.name,
         parameters=tuple(
-            Parameter(one.name, default is not NO_DEFAULT, one.type.text)
+            Parameter(one.name, default is not NO_DEFAULT, one.type.text, one.default)
             for one, default in zip(function.args.fields, defaults, strict=True)
         ),
         codecs={CODEC: _codec(f"{service}.{function.name}", function)},
