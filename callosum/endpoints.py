@@ -15,6 +15,7 @@ from callosum.interceptors import Interceptor
 from callosum.listening import ListenEndpoint
 from callosum.protocol.limits import Limits
 from callosum.protocol.messages import Info
+from callosum.session.comparison import OnDifference
 from callosum.session.registry import Services
 from callosum.settings import Settings, addresses_of
 
@@ -32,6 +33,7 @@ def listen(
     max_concurrency: int = 100,
     max_pending: int = 10_000,
     expose_errors: bool = False,
+    strict: bool = False,
 ) -> ListenEndpoint:
     """Serve services at one address or several; ``async with`` opens the endpoint.
 
@@ -48,6 +50,8 @@ def listen(
         max_concurrency: Handlers that run at a time.
         max_pending: Calls that wait for a handler; more are refused at once (ResourceExhausted, REJECTED).
         expose_errors: Whether callers see type and text of exceptions that the IDL does not declare.
+        strict: Whether calls of a service are refused where the peer has another version of it, or does not serve it.
+            Without it they are made, and what differs is logged when the session opens; see `Peer.differences`.
 
     Raises:
         ConfigurationError: At once, with every fault of every handler, of the address, or of an option.
@@ -64,6 +68,7 @@ def listen(
         max_concurrency,
         max_pending,
         expose_errors,
+        on_difference=_on_difference(strict=strict),
     )
     return ListenEndpoint(settings)
 
@@ -85,6 +90,7 @@ def connect(
     max_concurrency: int = 100,
     max_pending: int = 10_000,
     expose_errors: bool = False,
+    strict: bool = False,
 ) -> ConnectEndpoint:
     """Connect to one address, or to the first of several that answers; ``async with`` gives the `Peer`.
 
@@ -97,7 +103,7 @@ def connect(
         info: What the other side reads as ``peer.info``.
         order: Of several addresses: ``given``, or ``random``.
         interceptors: Around each call of a stub, and around each handler; the first is the outermost.
-        timeout, heartbeat, grace, limits, max_concurrency, max_pending, expose_errors: As for `listen`.
+        timeout, heartbeat, grace, limits, max_concurrency, max_pending, expose_errors, strict: As for `listen`.
 
     Raises:
         ConfigurationError: At once, with every fault of every handler, of an address, or of an option.
@@ -122,5 +128,10 @@ def connect(
         expose_errors,
         info or {},
         connect_timeout,
+        _on_difference(strict=strict),
     )
     return ConnectEndpoint(settings, connect_timeout=connect_timeout, on_connect=on_connect, order=order)
+
+
+def _on_difference(*, strict: bool) -> OnDifference:
+    return OnDifference.REFUSE if strict else OnDifference.WARN

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from callosum.errors import ConfigurationError
+from callosum.fingerprint import whole_of
 from callosum.protocol.messages import Offered
 from callosum.service import Cardinality, Method, MethodCodec, Service, service_of
 
+MAX_DETAILS: Final = 128 * 1024
+"""Bytes of all fingerprints together, past which each says no more than that a service differs."""
 Handler = object
 """The user's object: it has one async method for each method of its service."""
 Services = Mapping[type, Handler] | Sequence[Handler]
@@ -53,7 +56,7 @@ class Registry:
         for service, handler in offered:
             for method in service.methods.values():
                 self._register_method(service, method, handler, faults)
-        self.offered = tuple(Offered(s.name, s.fingerprint, s.codecs) for s, _ in offered)
+        self.offered = _offered([service for service, _ in offered])
 
     def _register_method(self, service: Service, method: Method, handler: Handler, faults: list[str]) -> None:
         fault = _fault(method, handler)
@@ -66,6 +69,14 @@ class Registry:
         codecs[""] = method.codecs[service.codecs[0]] if service.codecs else method.preferred
         run = getattr(handler, method.python_name or method.name)
         self.targets[method.wire_name] = Target(method, run, codecs, method.cardinality is Cardinality.ONEWAY)
+
+
+def _offered(services: Sequence[Service]) -> tuple[Offered, ...]:
+    """What is said of the services in the handshake, whose bodies are bounded; without details where these are many."""
+    is_small = sum(len(service.fingerprint.encode()) for service in services) <= MAX_DETAILS
+    return tuple(
+        Offered(one.name, one.fingerprint if is_small else whole_of(one.fingerprint), one.codecs) for one in services
+    )
 
 
 def _handlers(services: Services, faults: list[str]) -> Iterable[tuple[Service, Handler]]:
