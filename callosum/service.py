@@ -152,6 +152,9 @@ class Service:
     """Text of `callosum.fingerprint`: digests over names, ids, wire types and requiredness, recursively."""
     bases: tuple[Service, ...] = ()
     doc: str = ""
+    sources: Callable[[], Mapping[str, str]] = dict
+    """The files of its IDL, for reflection: text by relative path, the file that defines the service last; empty where
+    there are none. Called when somebody asks."""
     codecs: tuple[str, ...] = field(default=(), init=False)
     """The encodings that all methods have, the preferred one first."""
 

@@ -37,8 +37,10 @@ class Registry:
     def __init__(self, services: Services) -> None:
         self.targets: dict[str, Target] = {}
         """By the method's name on the wire."""
+        self.services: tuple[Service, ...] = ()
+        """Those that are served, bases included."""
         self.offered: tuple[Offered, ...] = ()
-        """What the other side is told."""
+        """What the other side is told of them."""
         faults: list[str] = []
         handlers = list(_handlers(services, faults))
         self._register(handlers, faults)
@@ -51,12 +53,12 @@ class Registry:
             if service.name in names:
                 faults.append(f"two handlers for a service {service.name}: one endpoint serves each name once")
             names[service.name] = handler
-        offered = [(service, handler) for service, handler in handlers]
-        offered += _bases(handlers, names)
-        for service, handler in offered:
+        served = [*handlers, *_bases(handlers, names)]
+        for service, handler in served:
             for method in service.methods.values():
                 self._register_method(service, method, handler, faults)
-        self.offered = _offered([service for service, _ in offered])
+        self.services = tuple(service for service, _ in served)
+        self.offered = _offered(self.services)
 
     def _register_method(self, service: Service, method: Method, handler: Handler, faults: list[str]) -> None:
         fault = _fault(method, handler)

@@ -26,6 +26,7 @@ from callosum.upper.thrift.annotations import (
 from callosum.upper.thrift.codec import NO_DEFAULT, codec_of, fields_decoder, fields_encoder
 from callosum.upper.thrift.fingerprint import fingerprint
 from callosum.upper.thrift.mismatch import encode_error, fields_error
+from callosum.upper.thrift.sources import sources_of
 from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, struct_of
 
 CODEC: Final = "thrift-binary"
@@ -77,7 +78,7 @@ def thrift_service(cls: type) -> Service:
     mark = fingerprint(name, ((f.name, f.is_oneway, f.args, f.result) for f in functions))
     bases = tuple(thrift_service(base) for base in cls.__mro__[1:] if is_service_class(base))
     doc = cls.__dict__.get("__doc__") or ""
-    service = Service(name, methods, mark, bases, doc)
+    service = Service(name, methods, mark, bases, doc, partial(sources_of, cls))
     setattr(cls, _ATTRIBUTE, service)
     return service
 
