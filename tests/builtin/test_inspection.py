@@ -58,7 +58,7 @@ def test_an_interface_is_fetched_and_can_be_loaded(tmp_path):
             callosum.connect(server.addresses) as peer,
         ):
             first, itself = await list_services(peer)
-            assert first == Served("Log", service_of(log).fingerprint, ("thrift-binary",), "")
+            assert first == Served("Log", service_of(log).fingerprint, service_of(log).codecs, "")
             assert itself.name == "callosum.Reflection"
             return await read_interface(peer, "Log")
 
