@@ -35,7 +35,7 @@ def test_what_is_served():
     assert target.run == handler.say
     assert not target.is_oneway
     assert registry.targets["Echo/poke"].is_oneway
-    assert set(target.codecs) == {"", "text"}
+    assert target.encodings == {"", "text"}
 
 
 def test_more_details_than_a_handshake_should_have_are_left_out():
