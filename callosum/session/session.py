@@ -213,7 +213,9 @@ class Session(Channel):
     # --- calls: what stubs call ---------------------------------------------------------------------------------------
 
     def codec(self, method: Method) -> tuple[str, MethodCodec]:
-        """The first encoding of the method that the other side knows too.
+        """The first encoding of the other side's that the method has too.
+
+        It has no name where it is the other side's first; while that is not known, every encoding has its name.
 
         Raises:
             ConfigurationError: Its service differs at the other side, and the endpoint is strict.
@@ -222,7 +224,7 @@ class Session(Channel):
         if found is None:
             self.comparison.check(method)
             offered = self.services.get(method.service)
-            found = "", method.preferred
+            found = next(iter(method.codecs.items()))
             if offered is not None:
                 for name in offered.codecs:
                     if name in method.codecs:
@@ -300,6 +302,7 @@ class Session(Channel):
             caller: Caller | None = call.waiter
             if caller is None or caller.done():
                 continue
+            call.codec = call.codec or caller.session.first_encoding(call.method)
             caller.session, caller.call = self, call
             refusal = self.comparison.refusal(call.method)
             if refusal is None:
@@ -307,6 +310,11 @@ class Session(Channel):
             else:
                 self.fail(call, refusal)
         self.flush_soon()
+
+    def first_encoding(self, wire_name: str) -> str:
+        """The name of the encoding that calls of a method have here where they name none."""
+        offered = self.services.get(wire_name.partition("/")[0])
+        return offered.codecs[0] if offered is not None and offered.codecs else ""
 
     def leave(self, call: OutgoingCall) -> None:
         """The caller was cancelled: so is its call."""

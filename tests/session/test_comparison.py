@@ -232,7 +232,8 @@ def test_what_another_session_gives_up_is_refused_as_well():
             with pytest.raises(ConfigurationError):
                 peer.stub(OLD)
             caller = Caller(loop=asyncio.get_running_loop())
-            peer.route.session.adopt([OutgoingCall("Versioned/say", 0, b"x", waiter=caller)])
+            session = caller.session = peer.route.session
+            session.adopt([OutgoingCall("Versioned/say", 0, b"x", waiter=caller)])
             with pytest.raises(ConfigurationError, match="another version"):
                 await caller
 
