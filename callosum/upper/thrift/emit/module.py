@@ -195,11 +195,11 @@ def _frozen_part(inner: Writer, writer: Writer, kind: Type) -> str:
     return _frozen_type(inner if where is inner.document else Writer(writer.scopes, where), writer, true)
 
 
-# --- the order -----------------------------------------------------------------------------------------------------------
+# --- the order ------------------------------------------------------------------------------------------------------
 
 
 def _ordered(writer: Writer) -> list[Definition]:
-    """The definitions in the order of the file, but each behind what must be there before; constants of structs last."""
+    """The definitions in the order of the file, each behind what must be there before; constants of structs last."""
     definitions = writer.document.definitions
     by_name = writer.document.by_name
     done: dict[str, Definition] = {}
