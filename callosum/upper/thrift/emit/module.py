@@ -87,13 +87,10 @@ def _source(writer: Writer) -> list[str]:
         if one.prefix in program.includes[document]
     }
     listed = ", ".join(f"{path!r}: {name}" for path, name in by_path.items())
-    return [
-        "",
-        "",
-        f"__thrift_file__ = {_file_name(document)!r}",
-        f"__thrift_includes__ = {{{listed}}}",
-        f"__thrift_idl__ = {text_literal(document.text)}",
-    ]
+    lines = [f"__thrift_file__ = {_file_name(document)!r}"]
+    if listed:  # an empty one would need a type
+        lines.append(f"__thrift_includes__ = {{{listed}}}")
+    return ["", "", *lines, f"__thrift_idl__ = {text_literal(document.text)}"]
 
 
 def _definitions(writer: Writer) -> Iterator[list[str]]:
