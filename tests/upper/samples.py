@@ -54,7 +54,7 @@ def thrift_sample() -> UpperSample:
             "words": [{1}],
             "table": [{"p": None}, {1: sample.Point(x=1.0, y=2.0)}],
             "colour": ["RED"],
-            "point": [sample.Point(x=1.0), tree],
+            "point": [sample.Point(1.0, None), tree],
             "shape": [sample.Shape(), sample.Shape(point=sample.Point(x=0.0, y=0.0), tree=tree)],
         },
         failing="fail",
