@@ -41,8 +41,8 @@ from callosum.upper.thrift.idl.model import (
 )
 
 Json = dict[str, Any]
-PATIENCE = 5.0
-"""Seconds for Apache's compiler; a typedef of itself takes it for ever."""
+PATIENCE = 2.0
+"""Seconds for Apache's compiler; a string without an end takes it for ever."""
 _REQUIRED = {
     Requiredness.REQUIRED: "required",
     Requiredness.OPTIONAL: "optional",

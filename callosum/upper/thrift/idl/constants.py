@@ -40,7 +40,7 @@ from callosum.upper.thrift.idl.model import (
     Value,
 )
 from callosum.upper.thrift.idl.nearest import did_you_mean
-from callosum.upper.thrift.idl.scalars import Place, TrueType, described, fail, scalar_fitted, written
+from callosum.upper.thrift.idl.scalars import Place, TrueType, described, fail, integers_fitted, scalar_fitted, written
 
 _MOST_NESTED: Final = 100
 """Values in values, and constants that stand for constants, in one another."""
@@ -73,6 +73,8 @@ class _Evaluation:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        self._by_name: dict[tuple[str, int, int], _Made] = {}
+        """What names are, each in a file and as a type; long lists often have the same ones."""
 
     def fitted(  # noqa: PLR0911 - one for each kind of type
         self, kind: tuple[Document, TrueType], document: Document, literal: Literal, depth: int
@@ -107,6 +109,13 @@ class _Evaluation:
     # --- names -------------------------------------------------------------------------------------------------------
 
     def _named(self, kind: tuple[Document, TrueType], document: Document, literal: Name, depth: int) -> _Made:
+        key = (literal.name, id(document), id(kind[1]))
+        made = self._by_name.get(key)
+        if made is None:
+            made = self._by_name[key] = self._found(kind, document, literal, depth)
+        return made
+
+    def _found(self, kind: tuple[Document, TrueType], document: Document, literal: Name, depth: int) -> _Made:
         where, true = kind
         place = Place(document, literal.position)
         found = self._program.find(document, literal.name)
@@ -115,7 +124,9 @@ class _Evaluation:
             if isinstance(made.value, ListValue | SetValue | MapValue | StructValue):
                 theirs = self._program.true_type(found.document, found.definition.type)
                 if self._spelled(*theirs) != self._spelled(where, true):
-                    fail(place, f"{literal.name} is {described(theirs[1])}, not {described(true)}")
+                    is_alike = type(theirs[1]) is type(true) and not isinstance(true, Struct)
+                    what = "has parts of other types" if is_alike else f"is not {described(true)}"
+                    fail(place, f"{literal.name} {what}")
                 return made
             return _Made(scalar_fitted(where, true, made.value, place, literal.name), 1)
         member = self._member(document, literal)
@@ -186,9 +197,12 @@ class _Evaluation:
         self, where: Document, true: ListOf | SetOf, document: Document, items: tuple[Literal, ...], depth: int
     ) -> _Made:
         kind = self._program.true_type(where, true.element)
-        made = [self.fitted(kind, document, one, depth + 1) for one in items]
-        values = [one.value for one in made]
-        parts = _parts(document, made, list(items))
+        values: list[Value] = [*integers_fitted(kind[1], items)]
+        parts = 1 + len(values)
+        if len(values) < len(items):
+            made = [self.fitted(kind, document, one, depth + 1) for one in items]
+            values = [one.value for one in made]
+            parts = _parts(document, made, list(items))
         if isinstance(true, ListOf):
             return _Made(ListValue(tuple(values)), parts)
         _check_distinct(document, values, list(items), "the set has {} twice: leave one out")
@@ -242,9 +256,9 @@ def _check_complete(true: Struct, names: set[str], place: Place) -> None:
 
 
 def _check_distinct(document: Document, values: list[Value], literals: list[Literal], message: str) -> None:
+    keys = list(map(_key, values))
     seen: set[object] = set()
-    for value, literal in zip(values, literals, strict=True):
-        key = _key(value)
+    for key, literal in zip(keys if len(set(keys)) < len(keys) else (), literals, strict=False):
         if key in seen:
             fail(Place(document, literal.position), message.format(written(literal)))
         seen.add(key)
@@ -271,7 +285,7 @@ def _parts(document: Document, made: list[_Made], literals: list[Literal]) -> in
     """How many parts a value has; those that are written are as many as the text is long, those by names may not be."""
     named = 0
     for one, literal in zip(made, literals, strict=True):
-        if isinstance(literal, Name):
+        if one.parts > 1 and isinstance(literal, Name):
             named += one.parts
             if named > _MOST_PARTS:
                 what = f"the value takes more than {_MOST_PARTS} parts from other constants: write less of them"

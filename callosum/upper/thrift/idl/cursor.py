@@ -24,6 +24,8 @@ SEPARATORS: Final = frozenset({",", ";"})
 _I64: Final = range(-(1 << 63), 1 << 63)
 _MOST_DIGITS: Final = 24
 """Of an integer that may be in range; Python refuses to read very long ones."""
+_SHORT: Final = 18
+"""Characters of an integer that is in range for sure."""
 _SHOWN: Final = 40
 """Characters of a token that a message has."""
 
@@ -106,6 +108,9 @@ class Cursor:
     def _integer(self) -> int:
         """Go over an integer."""
         text = self._texts[self._at]
+        if len(text) < _SHORT and "x" not in text:
+            self._at += 1
+            return int(text)
         digits = text.lstrip("+-").lstrip("0")
         position = self._positions[self._at]
         self._at += 1
