@@ -51,7 +51,8 @@ def seeds() -> Mapping[str, bytes]:
 _REPEATED: Final = {
     "braces": "{", "brackets": "[", "angles": "<", "parentheses": "(", "quotes": '"', "open comments": "/*",
     "stars": "*", "docs": "/***/", "doc comments": "/** a */", "newlines": "\n", "backslashes": "\\",
-    "dots": ".", "names": "a ", "no text": "\udc80", "nul": "\0", "structs": "struct a{}", "bad structs": "struct ", "typos": "strcut a{}\n",
+    "dots": ".", "names": "a ",
+    "no text": "\udc80", "nul": "\0", "structs": "struct a{}", "bad structs": "struct ", "typos": "strcut a{}\n",
     "hashes": "#\n", "signs": "+-", "digits": "9", "words": "list ", "separators": ",;",
 }  # fmt: skip
 _WITHIN: Final = {

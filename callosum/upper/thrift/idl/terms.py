@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from callosum.upper.thrift.idl.cursor import Cursor, Wrong
+from callosum.upper.thrift.idl.cursor import SEPARATORS, Cursor, Wrong
 from callosum.upper.thrift.idl.lexer import BASE_TYPES, DOUBLE, INTEGER, NAME, TEXT, TRUTH
 from callosum.upper.thrift.idl.model import (
     BaseType,
@@ -98,9 +98,11 @@ class Terms(Cursor):
 
     def _sequence(self, position: Position, depth: int) -> Sequence:
         items: list[Literal] = []
-        while self._kinds[self._at] != "]":
+        kinds = self._kinds
+        while kinds[self._at] != "]":
             items.append(self._literal(depth))
-            self._separator()
+            if kinds[self._at] in SEPARATORS:
+                self._at += 1
         self._at += 1
         return Sequence(tuple(items), position)
 
