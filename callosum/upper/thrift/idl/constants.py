@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from callosum.upper.thrift.idl.cursor import shown
 from callosum.upper.thrift.idl.faults import IdlError
+from callosum.upper.thrift.idl.lexer import TRUTH
 from callosum.upper.thrift.idl.model import (
     BaseType,
     Const,
@@ -80,14 +81,11 @@ class _Evaluation:
         self, kind: tuple[Document, TrueType], document: Document, literal: Literal, depth: int
     ) -> _Made:
         """What a literal is as a value of a type."""
+        if isinstance(literal, Name) and literal.name not in TRUTH:
+            return self._named(kind, document, literal, depth)
         where, true = kind
         place = Place(document, literal.position)
-        if depth > _MOST_NESTED:
-            fail(
-                place, f"values and constants are more than {_MOST_NESTED} deep in one another here: write it directly"
-            )
-        if isinstance(literal, Name) and literal.name not in {"true", "false"}:
-            return self._named(kind, document, literal, depth)
+        _check_depth(depth, place)
         if isinstance(true, BaseType | Enum):
             if isinstance(literal, Number | Text | Name):
                 value = literal.name == "true" if isinstance(literal, Name) else literal.value
@@ -118,6 +116,7 @@ class _Evaluation:
     def _found(self, kind: tuple[Document, TrueType], document: Document, literal: Name, depth: int) -> _Made:
         where, true = kind
         place = Place(document, literal.position)
+        _check_depth(depth, place)
         found = self._program.find(document, literal.name)
         if found is not None and isinstance(found.definition, Const):
             made = self._constant(found.document, found.definition, place, depth)
@@ -193,6 +192,19 @@ class _Evaluation:
 
     # --- what has parts ----------------------------------------------------------------------------------------------
 
+    def _all(
+        self, kind: tuple[Document, TrueType], document: Document, items: list[Literal], depth: int
+    ) -> list[_Made]:
+        """What literals are as values of one type."""
+        made: list[_Made] = []
+        named = 0
+        for one in items:
+            made.append(self.fitted(kind, document, one, depth + 1))
+            if made[-1].parts > 1 and isinstance(one, Name):
+                named += made[-1].parts
+                _check_parts(named, Place(document, one.position))
+        return made
+
     def _elements(
         self, where: Document, true: ListOf | SetOf, document: Document, items: tuple[Literal, ...], depth: int
     ) -> _Made:
@@ -200,9 +212,9 @@ class _Evaluation:
         values: list[Value] = [*integers_fitted(kind[1], items)]
         parts = 1 + len(values)
         if len(values) < len(items):
-            made = [self.fitted(kind, document, one, depth + 1) for one in items]
+            made = self._all(kind, document, list(items), depth)
             values = [one.value for one in made]
-            parts = _parts(document, made, list(items))
+            parts = 1 + sum(one.parts for one in made)
         if isinstance(true, ListOf):
             return _Made(ListValue(tuple(values)), parts)
         _check_distinct(document, values, list(items), "the set has {} twice: leave one out")
@@ -211,30 +223,37 @@ class _Evaluation:
     def _entries(
         self, where: Document, true: MapOf, document: Document, items: tuple[tuple[Literal, Literal], ...], depth: int
     ) -> _Made:
-        keys_kind = self._program.true_type(where, true.key)
-        values_kind = self._program.true_type(where, true.value)
-        keys = [self.fitted(keys_kind, document, key, depth + 1) for key, _ in items]
-        values = [self.fitted(values_kind, document, value, depth + 1) for _, value in items]
         literals = [key for key, _ in items]
+        keys = self._all(self._program.true_type(where, true.key), document, literals, depth)
+        kind = self._program.true_type(where, true.value)
+        values = self._all(kind, document, [value for _, value in items], depth)
         _check_distinct(document, [key.value for key in keys], literals, "the map has the key {} twice: leave one out")
         pairs = tuple((key.value, value.value) for key, value in zip(keys, values, strict=True))
-        return _Made(MapValue(pairs), _parts(document, [*keys, *values], literals + [value for _, value in items]))
+        return _Made(MapValue(pairs), 1 + sum(one.parts for one in (*keys, *values)))
 
     def _fields(
         self, where: Document, true: Struct, place: Place, items: tuple[tuple[Literal, Literal], ...], depth: int
     ) -> _Made:
         known = {one.name: one for one in true.fields}
         given: dict[str, tuple[Field, _Made]] = {}
+        named = 0
         for key, literal in items:
             one = _field(known, true, Place(place.document, key.position), key)
             if one.name in given:
                 fail(Place(place.document, key.position), f"the field {one.name} is given twice: leave one out")
             kind = self._program.true_type(where, one.type)
-            given[one.name] = (one, self.fitted(kind, place.document, literal, depth + 1))
+            made = self.fitted(kind, place.document, literal, depth + 1)
+            given[one.name] = (one, made)
+            named += made.parts if isinstance(literal, Name) else 0
         _check_complete(true, set(given), place)
-        fields = tuple((one, made.value) for one, made in given.values())
-        parts = _parts(place.document, [made for _, made in given.values()], [value for _, value in items])
-        return _Made(StructValue(where, true, fields), parts)
+        _check_parts(named, place)
+        parts = 1 + sum(made.parts for _, made in given.values())
+        return _Made(StructValue(where, true, tuple((one, made.value) for one, made in given.values())), parts)
+
+
+def _check_depth(depth: int, place: Place) -> None:
+    if depth > _MOST_NESTED:
+        fail(place, f"values and constants are more than {_MOST_NESTED} deep in one another here: write it directly")
 
 
 def _field(known: dict[str, Field], true: Struct, place: Place, key: Literal) -> Field:
@@ -281,13 +300,7 @@ def _key(value: Value) -> object:
             return value
 
 
-def _parts(document: Document, made: list[_Made], literals: list[Literal]) -> int:
-    """How many parts a value has; those that are written are as many as the text is long, those by names may not be."""
-    named = 0
-    for one, literal in zip(made, literals, strict=True):
-        if one.parts > 1 and isinstance(literal, Name):
-            named += one.parts
-            if named > _MOST_PARTS:
-                what = f"the value takes more than {_MOST_PARTS} parts from other constants: write less of them"
-                fail(Place(document, literal.position), what)
-    return 1 + sum(one.parts for one in made)
+def _check_parts(named: int, place: Place) -> None:
+    """What is written is as long as the text; what is named may be much more."""
+    if named > _MOST_PARTS:
+        fail(place, f"the value takes more than {_MOST_PARTS} parts from other constants: name fewer of them")
