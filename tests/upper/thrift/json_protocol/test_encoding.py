@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from thriftpy2.thrift import TPayload
 
 import callosum
 from callosum.errors import ConfigurationError, DecodeError, EncodeError
+from callosum.upper.thrift import load
 from callosum.upper.thrift.json_protocol import JSON
 from callosum.upper.thrift.spec import MapType, NumberType, StructType, TextType, inner_types, struct_of
 from tests.interop.expecting import received
@@ -42,6 +45,28 @@ def test_any_value_goes_to_and_comes_from_apaches_library(cls):
 def has_infinity(value: Any) -> bool:
     """Apache's Python library writes ``inf``, which is no JSON, and which it does not read itself."""
     return "inf" in repr(value)
+
+
+@pytest.mark.parametrize("cls", STRUCTS, ids=lambda cls: cls.__name__)
+def test_any_value_may_be_spelled_in_other_ways(cls):
+    """In another order, with white space, with escapes: as other writers of JSON do."""
+    codec, kind = JSON.codec_of(cls), StructType(cls)
+
+    @given(structs(cls), st.randoms(use_true_random=False), st.sampled_from([None, 0, 3]))
+    def check(value, source, indent):
+        body = codec.encode(emptied(kind, value))
+        spelled = json.dumps(shuffled(json.loads(body), source), indent=indent, ensure_ascii=indent is None)
+        assert plain(kind, codec.decode(spelled.encode())) == plain(kind, codec.decode(body))
+
+    check()
+
+
+def shuffled(value: Any, source: Any) -> Any:
+    if isinstance(value, dict):
+        pairs = [(key, shuffled(one, source)) for key, one in value.items()]
+        source.shuffle(pairs)
+        return dict(pairs)
+    return [shuffled(one, source) for one in value] if isinstance(value, list) else value
 
 
 @given(structs(m.Text))
@@ -83,6 +108,14 @@ def test_it_is_offered_after_the_binary_encodings():
     assert service.codecs[0] == "thrift-binary"
     assert service.codecs[-1] == "thrift-json"
     assert list(service.methods["add"].codecs) == list(service.codecs)
+
+
+def test_a_service_may_prefer_it(tmp_path):
+    path = tmp_path / "talk.thrift"
+    path.write_text('service Talk { void say(1: string text) } (callosum.encoding = "json")')
+    service = callosum.service_of(load(path).Talk)
+    assert service.codecs[0] == "thrift-json"
+    assert service.methods["say"].encode_args("hi") == b'{"1":{"str":"hi"}}'
 
 
 def codec(method: str) -> Any:
@@ -127,8 +160,6 @@ def test_faults_name_the_place():
 
 
 def test_keys_that_json_cannot_have_are_named_in_a_call(tmp_path):
-    from callosum.upper.thrift import load
-
     path = tmp_path / "keyed.thrift"
     path.write_text("struct Key { 1: i32 n }\nservice Keyed { void put(1: map<Key, i32> all, 2: i32 other) }")
     module: Any = load(path)
