@@ -1,0 +1,129 @@
+"""Names: of modules, types, constants, fields and methods."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from callosum.upper.thrift.idl.model import (
+    Const,
+    Document,
+    Enum,
+    Position,
+    Program,
+    Service,
+    Struct,
+    StructKind,
+)
+from callosum_codegen.findings import Finding, Place
+from callosum_codegen.lint import rules
+from callosum_codegen.lint.contents import enums, functions, groups, structs
+
+Named: TypeAlias = tuple[str, Position]
+
+_CAP_WORDS = re.compile(r"[A-Z][A-Za-z0-9]*")
+_UPPER_CASE = re.compile(r"[A-Z][A-Z0-9_]*")
+_SNAKE_CASE = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+def check_module(program: Program) -> Iterator[Finding]:
+    """The name of the module that is generated."""
+    file = program.root
+    namespace = file.namespace("py")
+    if namespace is None:
+        message = f"there is no namespace: write `namespace py {_identifier(file.stem)}` and the module has that name"
+        yield Finding(rules.NAMESPACE_MISSING, Place.of(file), message)
+    name = file.stem if namespace is None else namespace
+    for part in name.split("."):
+        if not part.isidentifier() or keyword.iskeyword(part):
+            message = f"the module {name} cannot be imported: {part} is no name in Python: write `namespace py ...`"
+            place = next((one.position for one in file.namespaces if one.scope == "py"), None)
+            yield Finding(rules.MODULE_NAME, Place.of(file, place), message)
+
+
+def _identifier(stem: str) -> str:
+    name = re.sub(r"\W", "_", stem)
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def check_styles(program: Program) -> Iterator[Finding]:
+    """CapWords, UPPER_CASE, snake_case."""
+    file = program.root
+    for one in file.definitions:
+        if isinstance(one, Struct | Enum | Service) and not _CAP_WORDS.fullmatch(one.name):
+            message = f"{one.name} is a type: call it {_cap_words(one.name)}"
+            yield Finding(rules.TYPE_NAME, Place.of(file, one.position), message)
+        if isinstance(one, Const) and not _UPPER_CASE.fullmatch(one.name):
+            message = f"{one.name} is a constant: call it {_snake_case(one.name).upper()}"
+            yield Finding(rules.CONSTANT_NAME, Place.of(file, one.position), message)
+    for enum in enums(file):
+        for member in enum.members:
+            if not _UPPER_CASE.fullmatch(member.name):
+                message = (
+                    f"{enum.name}.{member.name} is a member of an enum: call it {_snake_case(member.name).upper()}"
+                )
+                yield Finding(rules.CONSTANT_NAME, Place.of(file, member.position), message)
+    for noun, (name, position) in _attributes(file):
+        if not _SNAKE_CASE.fullmatch(name):
+            message = f"the {noun} {name} is not in snake_case: call it {_snake_case(name)}"
+            yield Finding(rules.SNAKE_CASE, Place.of(file, position), message)
+
+
+def _cap_words(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _attributes(file: Document) -> Iterator[tuple[str, Named]]:
+    for group in groups(file):
+        if group.noun != "exception":
+            yield from ((group.noun, (one.name, one.position)) for one in group.fields)
+    for _, function in functions(file):
+        yield "method", (function.name, function.position)
+
+
+def check_python(program: Program) -> Iterator[Finding]:
+    """Names that Python has a use for."""
+    file = program.root
+    members = (("member", (member.name, member.position)) for enum in enums(file) for member in enum.members)
+    for noun, (name, position) in (*_attributes(file), *members):
+        if keyword.iskeyword(name):
+            message = f"the {noun} {name} is a word of Python: it is {name}_ there: call it something else"
+            yield Finding(rules.PYTHON_NAME, Place.of(file, position), message)
+    for one in file.definitions:
+        if keyword.iskeyword(one.name):
+            message = f"{one.name} is a word of Python: it is {one.name}_ there: call it something else"
+            yield Finding(rules.PYTHON_NAME, Place.of(file, one.position), message)
+        elif hasattr(builtins, one.name):
+            message = f"{one.name} hides a builtin of Python where it is imported: call it something else"
+            yield Finding(rules.PYTHON_NAME, Place.of(file, one.position), message)
+    for struct in structs(file):
+        for field in struct.fields:
+            if struct.kind is StructKind.EXCEPTION and hasattr(Exception, field.name):
+                message = (
+                    f"{struct.name}.{field.name}: exceptions of Python have a {field.name}: call it something else"
+                )
+                yield Finding(rules.EXCEPTION_ATTRIBUTE, Place.of(file, field.position), message)
+
+
+def check_cases(program: Program) -> Iterator[Finding]:
+    """Names beside each other that differ in case only."""
+    file = program.root
+    scopes: list[Iterable[Named]] = [((one.name, one.position) for one in file.definitions)]
+    scopes += [((one.name, one.position) for one in group.fields) for group in groups(file)]
+    scopes += [((one.name, one.position) for one in enum.members) for enum in enums(file)]
+    services = (one for one in file.definitions if isinstance(one, Service))
+    scopes += [((one.name, one.position) for one in service.functions) for service in services]
+    for scope in scopes:
+        seen: dict[str, str] = {}
+        for name, position in scope:
+            other = seen.setdefault(name.lower(), name)
+            if other != name:
+                message = f"{name} and {other} differ in case only: some languages take them for one: rename one"
+                yield Finding(rules.CASE_CLASH, Place.of(file, position), message)
