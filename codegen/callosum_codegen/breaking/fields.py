@@ -88,8 +88,7 @@ def _compare_ids(changes: Changes, old: Fields, new: Fields) -> set[str]:
             rules.IMPLICIT_IDS_CHANGED,
             new.place,
             f"{new.owner}: {listed(implicit)} have no ids, and stand in another place than before, which gives "
-            f"{'them other ones' if len(implicit) > 1 else 'it another one'}: write ids, "
-            f"{', '.join(f'{moved[name].id} for {name}' for name in implicit)}",
+            f"{'them others' if len(implicit) > 1 else 'it another'}: keep the order, and add fields at the end",
         )
     for name, was in moved.items():
         if name not in implicit:

@@ -92,7 +92,8 @@ def _service_page(program: Program, document: Document, service: Service) -> Ite
 
 def _method_page(program: Program, target: FoundMethod) -> Iterator[str]:
     function = target.function
-    yield f"{click.style(target.service.name, bold=True)}.{_signature(function)}"
+    yield click.style(_signature(function), bold=True)
+    yield click.style(f"{_INDENT}of {target.service.name}", dim=True)
     yield from _doc(function.doc, _INDENT)
     documented = [one for one in (*function.parameters, *function.throws) if one.doc]
     for one in documented:

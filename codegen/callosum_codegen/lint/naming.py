@@ -5,13 +5,17 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from callosum.upper.thrift.idl.model import (
     Const,
+    Definition,
     Document,
     Enum,
+    Field,
+    Function,
+    Member,
     Position,
     Program,
     Service,
@@ -115,15 +119,17 @@ def check_python(program: Program) -> Iterator[Finding]:
 def check_cases(program: Program) -> Iterator[Finding]:
     """Names beside each other that differ in case only."""
     file = program.root
-    scopes: list[Iterable[Named]] = [((one.name, one.position) for one in file.definitions)]
-    scopes += [((one.name, one.position) for one in group.fields) for group in groups(file)]
-    scopes += [((one.name, one.position) for one in enum.members) for enum in enums(file)]
-    services = (one for one in file.definitions if isinstance(one, Service))
-    scopes += [((one.name, one.position) for one in service.functions) for service in services]
-    for scope in scopes:
+    for scope in _scopes(file):
         seen: dict[str, str] = {}
-        for name, position in scope:
-            other = seen.setdefault(name.lower(), name)
-            if other != name:
-                message = f"{name} and {other} differ in case only: some languages take them for one: rename one"
-                yield Finding(rules.CASE_CLASH, Place.of(file, position), message)
+        for one in scope:
+            other = seen.setdefault(one.name.lower(), one.name)
+            if other != one.name:
+                message = f"{one.name} and {other} differ in case only: some languages take them for one: rename one"
+                yield Finding(rules.CASE_CLASH, Place.of(file, one.position), message)
+
+
+def _scopes(file: Document) -> Iterator[Sequence[Definition | Field | Member | Function]]:
+    yield file.definitions
+    yield from (group.fields for group in groups(file))
+    yield from (enum.members for enum in enums(file))
+    yield from (one.functions for one in file.definitions if isinstance(one, Service))

@@ -19,7 +19,8 @@ def check_ids(program: Program) -> Iterator[Finding]:
         for one in group.fields:
             if not one.has_id:
                 message = f"the {group.noun} {one.name} of {group.owner} has no id: its place in the list is its id, "
-                message += f"{one.id}, and another field before it changes that: write ids, from 1"
+                message += f"{one.id}, and another field before it changes that: write ids, from 1, "
+                message += "unless the interface is in use: they are others than those that it has"
                 yield Finding(rules.IMPLICIT_ID, Place.of(file, one.position), message)
 
 
