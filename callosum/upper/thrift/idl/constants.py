@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from callosum.upper.thrift.idl.cursor import shown
+from callosum.upper.thrift.idl.faults import IdlError
 from callosum.upper.thrift.idl.model import (
     BaseType,
     Const,
@@ -130,10 +131,11 @@ class _Evaluation:
             kind = self._program.true_type(document, const.type)
             try:
                 known[key] = self.fitted(kind, document, const.value, depth + 1)
-            finally:
-                if known[key] is None:
-                    del known[key]
+            except IdlError as error:
+                known[key] = error
         made = known[key]
+        if isinstance(made, IdlError):
+            raise IdlError(made.faults)
         if made is None:
             fail(place, f"the constant {const.name} stands for itself: give it a value")
         assert isinstance(made, _Made)

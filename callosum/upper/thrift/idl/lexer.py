@@ -110,7 +110,7 @@ def _kind_of_comment(piece: str) -> str:
 _FIXED: Final = {one: one for one in (*SYMBOLS, *WORDS)}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """The tokens of a text, in parallel lists; the last is `END`.
 
@@ -131,25 +131,30 @@ def tokens_of(text: str) -> Tokens:
     """All tokens of a text. Nothing is refused here: what cannot be read is `BAD`."""
     pieces: list[str] = _PIECES.findall(text)
     kinds = list(map(_Kinds(_FIXED).__getitem__, pieces))
-    places = positions_of(text, list(compress(accumulate(map(len, pieces), initial=0), kinds)))
-    found = Tokens(list(filter(None, kinds)), list(compress(pieces, kinds)), places, [])
-    if _DOC in found.kinds:
-        _set_docs_aside(found)
-    found.kinds.append(END)
-    found.texts.append("")
-    found.positions += positions_of(text, [len(text)])
-    return found
+    offsets = [*compress(accumulate(map(len, pieces), initial=0), kinds), len(text)]
+    found = Tokens(
+        kinds=[*filter(None, kinds), END],
+        texts=[*compress(pieces, kinds), ""],
+        positions=positions_of(text, offsets),
+        docs=[],
+    )
+    return _without_docs(found) if _DOC in found.kinds else found
 
 
-def _set_docs_aside(found: Tokens) -> None:
-    indices = [index for index, kind in enumerate(found.kinds) if kind is _DOC]
-    for before, index in enumerate(indices):
-        comment = found.texts[index]
-        found.docs.append((index - before, comment, found.positions[index].line + comment.count("\n")))
+def _without_docs(found: Tokens) -> Tokens:
+    """The same with the doc comments set aside."""
+    docs: list[tuple[int, str, int]] = []
+    for index, kind in enumerate(found.kinds):
+        if kind is _DOC:
+            comment = found.texts[index]
+            docs.append((index - len(docs), comment, found.positions[index].line + comment.count("\n")))
     is_token = [kind is not _DOC for kind in found.kinds]
-    found.kinds = list(compress(found.kinds, is_token))
-    found.texts = list(compress(found.texts, is_token))
-    found.positions = list(compress(found.positions, is_token))
+    return Tokens(
+        kinds=list(compress(found.kinds, is_token)),
+        texts=list(compress(found.texts, is_token)),
+        positions=list(compress(found.positions, is_token)),
+        docs=docs,
+    )
 
 
 def positions_of(text: str, offsets: list[int]) -> list[Position]:

@@ -12,8 +12,8 @@ from typing import Final
 
 from callosum.upper.thrift.idl.cursor import SEPARATORS, Wrong
 from callosum.upper.thrift.idl.docs import Docs
-from callosum.upper.thrift.idl.faults import Fault
-from callosum.upper.thrift.idl.lexer import END, INTEGER, NAME, NO_PART_NAMES, PART_NAMES
+from callosum.upper.thrift.idl.faults import MOST_FAULTS, Fault
+from callosum.upper.thrift.idl.lexer import END, INTEGER, NAME, NO_PART_NAMES, PART_NAMES, positions_of
 from callosum.upper.thrift.idl.model import (
     Const,
     Definition,
@@ -48,6 +48,11 @@ _I32: Final = range(-(1 << 31), 1 << 31)
 
 def parse(text: str, path: str = "<string>", real_path: Path | None = None) -> tuple[Document, list[Fault]]:
     """One file as it reads, and its faults; with faults, what could not be read is missing. Names are not looked up."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        found = Fault(path, positions_of(text, [error.start])[0], "half a surrogate pair is no character: leave it out")
+        return Document(path, text, (), (), (), "", real_path), [found]
     return _Parser(text.removeprefix("\ufeff"), path).document(text, real_path)
 
 
@@ -67,7 +72,7 @@ class _Parser(Terms):
         }  # fmt: skip
 
     def document(self, text: str, real_path: Path | None) -> tuple[Document, list[Fault]]:
-        while self._kinds[self._at] is not END:
+        while self._kinds[self._at] is not END and len(self.faults) < MOST_FAULTS:
             begin = self._at
             try:
                 self._header_or_definition()
