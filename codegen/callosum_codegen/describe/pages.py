@@ -56,7 +56,8 @@ def file_page(program: Program) -> Iterator[str]:
     yield click.style(file.path, bold=True)
     yield from _indented(f"namespace {one.scope} {one.name}" for one in file.namespaces)
     yield from _indented(f'include "{one.path}"' for one in file.includes)
-    yield from _doc(file.doc, _INDENT)
+    if all(one.doc != file.doc for one in file.definitions):  # the first doc is taken for the file's, too
+        yield from _doc(file.doc, _INDENT)
     for one in file.definitions:
         if isinstance(one, Service):
             yield ""

@@ -19,7 +19,6 @@ _CHECKS: tuple[Callable[[Program], Iterator[Finding]], ...] = (
     numbering.check_gaps,
     fields.check_requiredness,
     fields.check_keys,
-    fields.check_endless,
     usage.check_usage,
     usage.check_docs,
 )

@@ -6,20 +6,17 @@ from collections.abc import Iterator
 
 from callosum.upper.thrift.idl.model import (
     BaseType,
-    Document,
     Enum,
-    Found,
     MapOf,
     Program,
     Requiredness,
     SetOf,
     Struct,
-    StructKind,
     Type,
 )
 from callosum_codegen.findings import Finding, Place
 from callosum_codegen.lint import rules
-from callosum_codegen.lint.contents import groups, structs, types
+from callosum_codegen.lint.contents import groups, types
 from callosum_codegen.spelling import type_text
 
 
@@ -66,35 +63,3 @@ def _check_key(program: Program, key: Type, role: str, whole: MapOf | SetOf) -> 
         case _:
             why = "many languages cannot hash a container"
     yield Finding(rules.RISKY_KEY, place, f"{type_text(key)} is {role}: {why}: use a string or an integer")
-
-
-def check_endless(program: Program) -> Iterator[Finding]:
-    """Structs that require themselves."""
-    for struct in structs(program.root):
-        trail = _way_back(program, Found(program.root, struct), [])
-        if trail:
-            way = " requires ".join([struct.name, *trail])
-            message = f"{way}: there can be no {struct.name} without another one: make a field optional"
-            yield Finding(rules.ENDLESS_STRUCT, Place.of(program.root, struct.position), message)
-
-
-def _way_back(program: Program, start: Found, trail: list[Found]) -> list[str]:
-    """The structs from one to itself by required fields."""
-    here = trail[-1] if trail else start
-    for found in _required(program, here.document, here.definition):
-        if found.definition is start.definition:
-            return [*(one.definition.name for one in trail), found.definition.name]
-        if all(found.definition is not one.definition for one in trail):
-            way = _way_back(program, start, [*trail, found])
-            if way:
-                return way
-    return []
-
-
-def _required(program: Program, document: Document, struct: object) -> Iterator[Found]:
-    if not isinstance(struct, Struct) or struct.kind is StructKind.UNION:
-        return
-    for one in struct.fields:
-        there, kind = program.true_type(document, one.type)
-        if one.requiredness is Requiredness.REQUIRED and isinstance(kind, Struct):
-            yield Found(there, kind)

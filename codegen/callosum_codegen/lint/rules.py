@@ -31,7 +31,6 @@ IMPLICIT_VALUE: Final = _on("enum-implicit-value", "members of an enum have no n
 DUPLICATE_VALUE: Final = _on("enum-duplicate-value", "two members of an enum have the same number")
 REQUIRED_DEFAULT: Final = _on("required-default", "a required field has a default, which nobody ever sees")
 RISKY_KEY: Final = _on("risky-key", "the key of a map, or the element of a set, is a double, a container or a struct")
-ENDLESS_STRUCT: Final = _on("endless-struct", "a struct requires itself, so there can be none")
 UNUSED_INCLUDE: Final = _on("unused-include", "nothing of an included file is used")
 
 REQUIRED_FIELD: Final = _off("required-field", "a field is required: it can never be removed")

@@ -113,13 +113,6 @@ CASES = [
     ),
     Case("risky-key", f"{HEAD}const set<list<i32>> C = []", f"{HEAD}const set<i32> C = []", (2, 11), "cannot hash"),
     Case(
-        "endless-struct",
-        f"{HEAD}struct A {{ 1: required B b }} struct B {{ 1: required A a }}",
-        f"{HEAD}struct A {{ 1: required B b }} struct B {{ 1: optional A a }}",
-        (2, 1),
-        "A requires B requires A: there can be no A without another one",
-    ),
-    Case(
         "required-field",
         f"{HEAD}struct A {{ 1: required i32 a }}",
         f"{HEAD}struct A {{ 1: optional i32 a }}",
@@ -162,8 +155,7 @@ def found(text: str) -> list[tuple[str, tuple[int, int], str]]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.rule)
 def test_a_rule_finds_what_it_is_for(case: Case) -> None:
     of_rule = [one for one in found(case.text) if one[0] == case.rule]
-    assert of_rule[0][1] == case.place
-    assert len(of_rule) == (2 if case.rule == "endless-struct" else 1)
+    assert [one[1] for one in of_rule] == [case.place]
     assert case.message in of_rule[0][2]
     assert case.rule not in {one[0] for one in found(case.mended)}
 
