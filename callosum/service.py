@@ -70,7 +70,8 @@ class Method:
     """The method's name in the IDL and on the wire."""
     parameters: tuple[Parameter, ...]
     codecs: Mapping[str, MethodCodec]
-    """By the encoding's name (``thrift-binary``), the preferred one first."""
+    """By the encoding's name (``thrift-binary``), the preferred one first. An IDL layer may make each codec when it is
+    first asked for: who wants the names alone asks for no value."""
     cardinality: Cardinality = Cardinality.UNARY
     python_name: str = ""
     """The attribute of stub and handler: the name, with an underscore behind a reserved word or ``with_options``."""

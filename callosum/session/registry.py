@@ -17,14 +17,32 @@ Services = Mapping[type, Handler] | Sequence[Handler]
 """``{service class: handler}``, or a list of handlers whose classes name their service (generated code)."""
 
 
+class Codecs(dict[str, MethodCodec]):
+    """A method's codecs by the name that a request carries: each is looked up when the first request needs it.
+
+    An IDL layer may make them only then, and a method is served in more encodings than are used.
+    """
+
+    def __init__(self, method: Method, default: str) -> None:
+        super().__init__()
+        self._method = method
+        self._default = default
+
+    def __missing__(self, name: str) -> MethodCodec:
+        codec = self[name] = self._method.codecs[name or self._default]
+        return codec
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
     """A method, and what runs it."""
 
     method: Method
     run: Callable[..., Awaitable[Any]]  # a result of any IDL type
+    encodings: frozenset[str]
+    """The names that a request may carry; "" is the service's first."""
     codecs: Mapping[str, MethodCodec]
-    """By the name that a request carries; "" is the service's first."""
+    """By these names."""
     is_oneway: bool
 
 
@@ -62,10 +80,11 @@ class Registry:
             if text not in faults:
                 faults.append(text)
             return
-        codecs = dict(method.codecs)
-        codecs[""] = method.codecs[service.codecs[0]] if service.codecs else method.preferred
+        encodings = frozenset(("", *method.codecs))
+        codecs = Codecs(method, service.codecs[0] if service.codecs else next(iter(method.codecs)))
         run = getattr(handler, method.python_name or method.name)
-        self.targets[method.wire_name] = Target(method, run, codecs, method.cardinality is Cardinality.ONEWAY)
+        is_oneway = method.cardinality is Cardinality.ONEWAY
+        self.targets[method.wire_name] = Target(method, run, encodings, codecs, is_oneway)
 
 
 def _handlers(services: Services, faults: list[str]) -> Iterable[tuple[Service, Handler]]:

@@ -25,6 +25,7 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    UuidType,
     struct_of,
 )
 from tests.interop.catalogue import FILES, IdlFile, functions_of
@@ -78,7 +79,7 @@ def _our_type(kind: Type) -> str:
             return f"{kind.wire.name.lower()}<{_our_type(kind.element)}>"
         case MapType():
             return f"map<{_our_type(kind.key)}, {_our_type(kind.value)}>"
-        case StructType() | NumberType() | TextType():
+        case StructType() | NumberType() | TextType() | UuidType():
             return kind.text
 
 

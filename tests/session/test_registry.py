@@ -34,7 +34,7 @@ def test_what_is_served():
     assert target.run == handler.say
     assert not target.is_oneway
     assert registry.targets["Echo/poke"].is_oneway
-    assert set(target.codecs) == {"", "text"}
+    assert target.encodings == {"", "text"}
 
 
 def test_every_fault_of_every_handler_is_named_at_once():

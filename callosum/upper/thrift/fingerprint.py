@@ -21,6 +21,7 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    UuidType,
     struct_of,
 )
 
@@ -34,7 +35,7 @@ class _Writer:
 
     def type(self, kind: Type) -> str:
         match kind:
-            case NumberType() | TextType():
+            case NumberType() | TextType() | UuidType():
                 return kind.text
             case EnumType():
                 return "i32"

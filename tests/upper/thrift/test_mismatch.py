@@ -142,7 +142,7 @@ def test_a_member_of_another_enum_is_refused() -> None:
 
 
 def test_lengths_that_thrift_cannot_carry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mismatch, "_LONGEST", 3)
+    monkeypatch.setattr(mismatch, "LONGEST", 3)
     error = find_mismatch(STRING, "four", "a.b")
     assert str(error) == "a.b: 4 bytes are more than Thrift can carry (3)"
     assert find_mismatch(BINARY, b"four", "a.b") is not None

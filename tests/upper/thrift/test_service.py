@@ -10,8 +10,8 @@ import thriftpy2
 from callosum.errors import ConfigurationError, DecodeError, EncodeError, Outcome
 from callosum.service import Cardinality, Parameter
 from callosum.upper.thrift import load
-from callosum.upper.thrift.codec import codec_of
-from callosum.upper.thrift.service import CODEC, is_service_class, python_name, thrift_service
+from callosum.upper.thrift.codec import ENCODINGS, codec_of
+from callosum.upper.thrift.service import is_service_class, python_name, thrift_service
 from tests.upper.thrift.oracles import IDL, thriftpy2_decode, thriftpy2_encode
 
 m: Any = load(IDL / "everything.thrift")
@@ -21,7 +21,7 @@ methods = service.methods
 
 def test_a_service_describes_itself() -> None:
     assert service.name == "Everything"
-    assert service.codecs == (CODEC,)
+    assert service.codecs == tuple(one.name for one in ENCODINGS)
     assert service.describe().splitlines() == [
         "service Everything  # All there is.",
         "    nothing() -> void throws NotFound",
@@ -306,5 +306,6 @@ def test_names_of_parameters_never_meet_those_of_the_generated_text(tmp_path: Pa
     module = raw(tmp_path, f"struct A {{ {text} }} service S {{ A put({text}) }}")
     put = thrift_service(module.S).methods["put"]
     numbers = tuple(range(len(names)))
-    assert put.decode_args(put.encode_args(*numbers)) == numbers
-    assert put.decode_result(put.encode_result(module.A(*numbers))) == module.A(*numbers)
+    for codec in put.codecs.values():
+        assert codec.decode_args(codec.encode_args(*numbers)) == numbers
+        assert codec.decode_result(codec.encode_result(module.A(*numbers))) == module.A(*numbers)

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from callosum.upper.thrift.contents import ContentWriter, raw_letter
+from callosum.upper.thrift.binary.contents import ContentWriter, raw_letter
+from callosum.upper.thrift.binary.layout import field_header
 from callosum.upper.thrift.footprint import INLINE, in_field, template
 from callosum.upper.thrift.spec import (
     EnumType,
@@ -25,6 +26,7 @@ from callosum.upper.thrift.spec import (
     Struct,
     StructType,
     TextType,
+    UuidType,
     struct_of,
 )
 
@@ -120,11 +122,16 @@ class Guess:
         if self.segment.size > _LONGEST:
             self._flush()
         header = self.source.fresh("h")
-        self._read(header, "3s", 3, f"{header} != {self.source.constant('H', one.header)}")
+        self._read(header, "3s", 3, f"{header} != {self.source.constant('H', field_header(one))}")
         self.taken += in_field(one.type)
         match one.type:
             case NumberType() | EnumType() as kind:
                 self._read(name, raw_letter(kind), kind.size)
+                if not self.level:
+                    self.segment.unset.append(name)
+                self.segment.then += self.contents.conversion(kind, name, name)
+            case UuidType() as kind:
+                self._read(name, "16s", 16)
                 if not self.level:
                     self.segment.unset.append(name)
                 self.segment.then += self.contents.conversion(kind, name, name)

@@ -6,8 +6,10 @@ import pytest
 
 from callosum.errors import DecodeError
 from callosum.upper.thrift import load
-from callosum.upper.thrift.codec import codec_of, fields_decoder
-from callosum.upper.thrift.contents import BOOLS, BYTES, FEW
+from callosum.upper.thrift.binary import BINARY
+from callosum.upper.thrift.binary.contents import BOOLS, FEW
+from callosum.upper.thrift.codec import codec_of
+from callosum.upper.thrift.fault import BYTES
 from callosum.upper.thrift.spec import struct_of
 from tests.upper.thrift.oracles import IDL
 
@@ -34,7 +36,7 @@ def test_numbers_of_any_count(count: int) -> None:
     packed = b"".join((number & 0xFFFF).to_bytes(2, "big") for number in numbers)
     body = b"\x0f\0\3\x06" + u32(count) + packed + b"\0"
     assert decode(body).smalls == numbers
-    assert fields_decoder(struct_of(m.Containers), "x")(body)[2] == numbers
+    assert BINARY.fields_decoder(struct_of(m.Containers), "x")(body)[2] == numbers
     with pytest.raises(DecodeError):
         decode(body[:-1])
 
@@ -47,7 +49,7 @@ def test_containers_within_a_container_take_room() -> None:
     empty = b"\x0f\0\x14\x0f" + u32(60_000) + (b"\x08" + u32(0)) * 60_000 + b"\0"
     assert len(decode(empty).matrix) == 60_000  # 13 times the input
     groups = b"\x0e\0\x16\x0e" + u32(60_000) + (b"\x0b" + u32(0)) * 60_000 + b"\0"
-    for decoder in (decode, fields_decoder(struct_of(m.Containers), "Containers")):
+    for decoder in (decode, BINARY.fields_decoder(struct_of(m.Containers), "Containers")):
         with pytest.raises(DecodeError, match=r"Containers\.groups: its 60000 elements would take far more memory"):
             decoder(groups)
 

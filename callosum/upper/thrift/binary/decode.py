@@ -1,8 +1,8 @@
 """Writes the source text of decoders: the binary protocol to values.
 
 Laws: a decoder takes nothing from the input on trust. Each count is held against what the body may take in memory
-before anything is made, each wire type is the schema's, and each step consumes input. It raises one of `FAULTS` where
-the input is wrong; where and why, `diagnosis` finds out afterwards, so that the hot path knows no paths.
+before anything is made, each wire type is the schema's, and each step consumes input. It raises one of `fault.FAULTS`
+where the input is wrong; where and why, `diagnosis` finds out afterwards, so that the hot path knows no paths.
 
 The input is followed by `PADDING` zero bytes, so that reads near its end need no guard: what was read beyond the end is
 seen by the position after the last struct, which must be the end exactly. Lengths are read as unsigned, so that a
@@ -17,16 +17,17 @@ stands in that order, and where something else follows, ``pass_field`` skips it 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from callosum.upper.thrift.contents import ContentWriter, raw_letter
-from callosum.upper.thrift.fault import Fault, copier, pass_field
+from callosum.upper.thrift.binary.contents import ContentWriter, raw_letter
+from callosum.upper.thrift.binary.guess import Guess
+from callosum.upper.thrift.binary.layout import field_header, is_flat
+from callosum.upper.thrift.binary.skipping import pass_field
+from callosum.upper.thrift.fault import FAULTS, PADDING, Fault, copier
 from callosum.upper.thrift.footprint import ALLOWANCE, RATIO, UNKNOWN_MEMBER, in_field
-from callosum.upper.thrift.guess import Guess
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import (
     MAX_DEPTH,
@@ -39,10 +40,6 @@ from callosum.upper.thrift.spec import (
     is_mutable,
 )
 
-FAULTS: Final = (Fault, struct.error, IndexError, TypeError, UnicodeDecodeError)
-"""What a decoder raises where the input is wrong."""
-PADDING: Final = bytes(256)
-"""More than the longest read that is not guarded."""
 _RUN: Final = 12
 """Fields that one ``unpack`` reads at most: 12 of at most 11 bytes are less than the padding."""
 
@@ -159,7 +156,7 @@ class DecoderWriter:
                 for index in part:
                     one, header = fields[index], self.source.fresh("h")
                     targets += [header, names[index]]
-                    checks.append(f"{header} == {self.source.constant('H', one.header)}")
+                    checks.append(f"{header} == {self.source.constant('H', field_header(one))}")
                     layout += "3s" + ("I" if isinstance(one.type, TextType) else raw_letter(one.type))
                     size += 3 + (4 if isinstance(one.type, TextType) else _size(one.type))
                 self.source(f"{', '.join(targets)} = {self.source.unpacker(layout)}(body, {at})")
@@ -225,7 +222,7 @@ class DecoderWriter:
     def _run(self, run: list[tuple[Field, str]]) -> None:
         """Fields of a fixed size that follow one another are read in one call, with the header behind each."""
         first, name = run[0]
-        with self.source.block(f"if key == {self.source.constant('H', first.header)}:"):
+        with self.source.block(f"if key == {self.source.constant('H', field_header(first))}:"):
             if len(run) == 1:
                 self._field(first, name)
                 return
@@ -238,7 +235,9 @@ class DecoderWriter:
             values = ", ".join(f"{target}, {header}" for target, header in zip(targets, headers, strict=True))
             self.source(f"{values} = {self.source.unpacker(layout)}(buf, pos + 3)")
             checks = zip(headers, run[1:], strict=False)
-            same = " and ".join(f"{header} == {self.source.constant('H', one.header)}" for header, (one, _) in checks)
+            same = " and ".join(
+                f"{header} == {self.source.constant('H', field_header(one))}" for header, (one, _) in checks
+            )
             with self.source.block(f"if {same}:"):
                 for (one, variable), target in zip(run, targets, strict=True):
                     self.contents.convert(one.type, variable, target)
@@ -278,11 +277,6 @@ def _text(part: str, kind: type, text: TextType) -> str:
     if kind is bytes:
         return part if text.is_binary else f"{part}.decode()"
     return f"bytes({part})" if text.is_binary else f"str({part}, 'utf-8')"
-
-
-def is_flat(fields: Iterable[Field]) -> bool:
-    """Whether there is nothing but texts and numbers."""
-    return all(isinstance(one.type, TextType | NumberType | EnumType) for one in fields)
 
 
 def _parts(fields: Sequence[Field]) -> list[list[int]]:

@@ -1,6 +1,6 @@
 """Writes the source text of encoders: values to the binary protocol.
 
-Laws: an encoder never writes what `mismatch` finds a fault with, and raises one of `FAULTS` instead; which value it
+Laws: an encoder never writes what `mismatch` finds a fault with, and raises one of its `FAULTS` instead; which value it
 was, and what it should be, is found out by `mismatch` afterwards, so that the hot path knows no paths. Types are exact
 on the fast path; where one is not, ``as_…`` decides.
 
@@ -14,7 +14,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from callosum.upper.thrift.mismatch import Misfit, as_binary, as_bool, as_float, as_int, as_list, as_map, as_set
+from callosum.upper.thrift.binary.layout import field_header, is_flat
+from callosum.upper.thrift.mismatch import (
+    Misfit,
+    as_binary,
+    as_bool,
+    as_float,
+    as_int,
+    as_list,
+    as_map,
+    as_set,
+    as_uuid,
+)
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import (
     BOOL,
@@ -31,10 +42,9 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    UuidType,
 )
 
-FAULTS: Final = (Misfit, struct.error, TypeError, ValueError, AttributeError, OverflowError, RuntimeError)
-"""What an encoder raises where a value does not fit (UnicodeEncodeError is a ValueError), or changes meanwhile."""
 STOP: Final = b"\0"
 """The end of a struct."""
 _RUN: Final = 12
@@ -65,6 +75,15 @@ class EncoderWriter:
             if struct.cls in self.recursive:
                 self.source(f"if {self.depth} > {MAX_DEPTH}: raise {self.misfit}")
             self.fields(struct, [f"{value}.{one.name}" for one in struct.fields])
+
+    def body(self, struct: Struct, names: Sequence[str]) -> str:
+        """Write what encodes the values of all fields. Returns the expression of what is to be joined."""
+        if struct.fields and is_flat(struct.fields):
+            return f"({''.join(f'{piece}, ' for piece in self.flat_fields(struct, names))})"
+        pieces = f"{self.source.prefix}parts"
+        self.source(f"{pieces} = []", f"{self.add} = {pieces}.append", f"{self.depth} = 1")
+        self.fields(struct, names)
+        return pieces
 
     def fields(self, struct: Struct, values: Sequence[str]) -> None:
         """Write all fields, whose values are these expressions, and the end of the struct."""
@@ -108,7 +127,7 @@ class EncoderWriter:
         with self.source.block("else:"):
             self.source(f"{data} = {value}")
             self._as_bytes(one.type, data)
-            pack, header = self.source.packer("3si"), self.source.constant("H", one.header)
+            pack, header = self.source.packer("3si"), self.source.constant("H", field_header(one))
             self.source(f"{piece} = {pack}({header}, len({data}))")
 
     def _flat_run(self, run: list[tuple[Field, str]], piece: str) -> None:
@@ -117,7 +136,7 @@ class EncoderWriter:
         for one, value in run:
             assert isinstance(one.type, NumberType | EnumType)
             layout += f"3s{one.type.letter}"
-            arguments += [self.source.constant("H", one.header), value]
+            arguments += [self.source.constant("H", field_header(one)), value]
             conditions.append(self._is_exact(one.type, value))
         with self.source.block(f"if {' and '.join(conditions)}:"):
             self.source(f"{piece} = {self.source.packer(layout)}({', '.join(arguments)})")
@@ -139,7 +158,7 @@ class EncoderWriter:
             kind = one.type
             assert isinstance(kind, NumberType | EnumType)
             layout += f"3s{kind.letter}"
-            arguments += [self.source.constant("H", one.header), name]
+            arguments += [self.source.constant("H", field_header(one)), name]
             conditions.append(self._is_exact(kind, name))
         with self.source.block(f"if {' and '.join(conditions)}:"):
             self.source(f"{self.add}({self.source.packer(layout)}({', '.join(arguments)}))")
@@ -150,10 +169,10 @@ class EncoderWriter:
     def _field(self, one: Field, name: str) -> None:
         if one.is_required:
             self.source(f"if {name} is None: raise {self.misfit}")
-            self._value(one.type, name, one.header, 1)
+            self._value(one.type, name, field_header(one), 1)
         else:
             with self.source.block(f"if {name} is not None:"):
-                self._value(one.type, name, one.header, 1)
+                self._value(one.type, name, field_header(one), 1)
 
     def _value(self, kind: Type, name: str, header: bytes, depth: int) -> None:
         """One value; ``header`` is what stands before it, ``depth`` that of the value below the struct's own."""
@@ -163,6 +182,8 @@ class EncoderWriter:
                 self._add(header, kind.letter, name)
             case TextType():
                 self._text(kind, name, header)
+            case UuidType():
+                self._add(header, "16s", f"{self.source.constant('as_uuid', as_uuid)}({name})")
             case StructType():
                 if header:
                     self.source(f"{self.add}({self.source.constant('H', header)})")

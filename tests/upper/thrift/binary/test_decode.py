@@ -6,9 +6,9 @@ import pytest
 
 from callosum.errors import DecodeError
 from callosum.upper.thrift import load
+from callosum.upper.thrift.binary.decode import DecoderWriter
 from callosum.upper.thrift.codec import codec_of
-from callosum.upper.thrift.decode import FAULTS, PADDING, DecoderWriter
-from callosum.upper.thrift.fault import members
+from callosum.upper.thrift.fault import FAULTS, PADDING, members
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import struct_of
 from tests.upper.thrift.oracles import IDL, thriftpy2_encode

@@ -6,9 +6,9 @@ import pytest
 
 from callosum.errors import EncodeError
 from callosum.upper.thrift import load
+from callosum.upper.thrift.binary.encode import EncoderWriter
 from callosum.upper.thrift.codec import codec_of
-from callosum.upper.thrift.encode import FAULTS, EncoderWriter
-from callosum.upper.thrift.mismatch import Misfit
+from callosum.upper.thrift.mismatch import FAULTS, Misfit
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import struct_of
 from tests.upper.thrift.oracles import IDL, apache_encode

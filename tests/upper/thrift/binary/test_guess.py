@@ -7,7 +7,8 @@ import pytest
 
 from callosum.errors import DecodeError
 from callosum.upper.thrift import load
-from callosum.upper.thrift.codec import codec_of, fields_decoder
+from callosum.upper.thrift.binary import BINARY
+from callosum.upper.thrift.codec import codec_of
 from callosum.upper.thrift.spec import struct_of
 from tests.upper.thrift.oracles import IDL, apache_encode
 
@@ -72,7 +73,7 @@ def test_whatever_is_there_is_read(there: tuple[bool, ...]) -> None:
     value = made(OUTER, **given)
     body = apache_encode(value)
     assert codec_of(OUTER).decode(body) == value
-    assert fields_decoder(struct_of(OUTER), "Outer")(body) == tuple(vars(value).values())
+    assert BINARY.fields_decoder(struct_of(OUTER), "Outer")(body) == tuple(vars(value).values())
 
 
 @pytest.mark.parametrize("inner", SPARSE, ids=str)
@@ -81,7 +82,7 @@ def test_structs_within_that_are_not_as_expected_are_read_anew(inner: Any) -> No
         value = made(OUTER, **FULL | {name: inner})
         body = apache_encode(value)
         assert codec_of(OUTER).decode(body) == value
-        assert fields_decoder(struct_of(OUTER), "Outer")(body) == tuple(vars(value).values())
+        assert BINARY.fields_decoder(struct_of(OUTER), "Outer")(body) == tuple(vars(value).values())
 
 
 def test_fields_behind_a_field_that_this_side_does_not_know() -> None:
@@ -106,6 +107,6 @@ def test_what_follows_a_struct_is_not_read_with_it() -> None:
         with pytest.raises(DecodeError):
             codec_of(OUTER).decode(body[:length])
     for more in (b"\0", b"\0\0", b"\x08\0\4" + bytes(5)):
-        for decode in (codec_of(OUTER).decode, fields_decoder(struct_of(OUTER), "Outer")):
+        for decode in (codec_of(OUTER).decode, BINARY.fields_decoder(struct_of(OUTER), "Outer")):
             with pytest.raises(DecodeError, match=f"^Outer: {len(more)} bytes are left over"):
                 decode(body + more)

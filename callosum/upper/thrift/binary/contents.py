@@ -7,19 +7,20 @@ that are not there are missed when they are read.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from typing import Final
 
+from callosum.upper.thrift.binary.numbers import Unpackers, numbers_in_parts
 from callosum.upper.thrift.fault import (
+    BYTES,
     Fault,
     NoRoom,
-    Unpackers,
     check_hashes,
     compact_set,
     freeze,
     member,
     members,
-    numbers_in_parts,
 )
 from callosum.upper.thrift.footprint import MAP_BASE, SET_TABLE, per_element
 from callosum.upper.thrift.source import Source
@@ -35,12 +36,11 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    UuidType,
 )
 
 BOOLS: Final = (False, True)
-"""By the byte; any other byte is an IndexError, one of `decode.FAULTS`."""
-BYTES: Final = (*range(128), *range(-128, 0))
-"""By the byte: Python shares some of the small integers, and we the others, so that none takes memory."""
+"""By the byte; any other byte is an IndexError, one of `fault.FAULTS`."""
 _TABLES: Final = {BOOL: BOOLS, I8: BYTES}
 _UNPACKERS: Final = {letter: Unpackers(letter) for letter in "hiqd"}
 FEW: Final = 64
@@ -75,6 +75,9 @@ class ContentWriter:
                 end = self.source.fresh("n")
                 self.source(f"({end},) = {self.source.unpacker('I')}(buf, pos)", "pos += 4")
                 self.text(kind, name, end)
+            case UuidType():
+                self.source(f"({name},) = {self.source.unpacker('16s')}(buf, pos)", "pos += 16")
+                self.convert(kind, name, name)
             case StructType():
                 self.source(f"{name}, pos = {self.decoders[kind.cls]}(buf, pos, depth + {depth}, room)")
             case ListType() | SetType() | MapType():
@@ -217,6 +220,7 @@ class ContentWriter:
         self.source(f"{name} = dict(zip({keys}, {made}))" if is_hashed else f"{name} = {made}")
 
     def _is_checked(self, kind: Type) -> bool:
+        """A uuid, too: there are as many of one hash as one likes."""
         return not isinstance(kind, NumberType | EnumType | TextType)
 
     def _check_hashes(self, kind: Type, elements: str) -> None:
@@ -233,6 +237,8 @@ class ContentWriter:
             return [f"{name} = {self.source.constant('table', _TABLES[kind])}[{raw}]"]
         if isinstance(kind, EnumType):
             return [f"{name} = {self._member(kind, raw)}"]
+        if isinstance(kind, UuidType):
+            return [f"{name} = {self.source.constant('UUID', uuid.UUID)}(bytes={raw})"]
         return [f"{name} = {raw}"] if name != raw else []
 
     def _member(self, kind: EnumType, raw: str) -> str:
