@@ -22,12 +22,26 @@ from callosum.upper.thrift.idl.model import (
     Struct,
     StructKind,
 )
+from callosum.upper.thrift.naming import (
+    EXCEPTIONS_RESERVED,
+    FIELDS_RESERVED,
+    MEMBERS_RESERVED,
+    PARAMETERS_RESERVED,
+    STUBS_RESERVED,
+    UNIONS_RESERVED,
+    python_name,
+)
 from callosum_codegen.findings import Finding, Place
 from callosum_codegen.lint import rules
 from callosum_codegen.lint.contents import enums, functions, groups, structs
 
 Named: TypeAlias = tuple[str, Position]
 
+_RESERVED = {
+    StructKind.STRUCT: FIELDS_RESERVED,
+    StructKind.UNION: UNIONS_RESERVED,
+    StructKind.EXCEPTION: EXCEPTIONS_RESERVED,
+}
 _CAP_WORDS = re.compile(r"[A-Z][A-Za-z0-9]*")
 _UPPER_CASE = re.compile(r"[A-Z][A-Z0-9_]*")
 _SNAKE_CASE = re.compile(r"[a-z_][a-z0-9_]*")
@@ -93,27 +107,28 @@ def _attributes(file: Document) -> Iterator[tuple[str, Named]]:
 
 
 def check_python(program: Program) -> Iterator[Finding]:
-    """Names that Python has a use for."""
+    """Names that are other ones in Python, or that hide a builtin there."""
     file = program.root
-    members = (("member", (member.name, member.position)) for enum in enums(file) for member in enum.members)
-    for noun, (name, position) in (*_attributes(file), *members):
-        if keyword.iskeyword(name):
-            message = f"the {noun} {name} is a word of Python: it is {name}_ there: call it something else"
-            yield Finding(rules.PYTHON_NAME, Place.of(file, position), message)
-    for one in file.definitions:
-        if keyword.iskeyword(one.name):
-            message = f"{one.name} is a word of Python: it is {one.name}_ there: call it something else"
-            yield Finding(rules.PYTHON_NAME, Place.of(file, one.position), message)
-        elif hasattr(builtins, one.name):
+    for noun, one, reserved in _named(file):
+        name = python_name(one.name, reserved)
+        if name != one.name:
+            message = f"the {noun} {one.name} is called {name} in Python, which has a use for {one.name}: "
+            yield Finding(rules.PYTHON_NAME, Place.of(file, one.position), f"{message}call it something else")
+        elif noun == "definition" and hasattr(builtins, one.name):
             message = f"{one.name} hides a builtin of Python where it is imported: call it something else"
             yield Finding(rules.PYTHON_NAME, Place.of(file, one.position), message)
+
+
+def _named(file: Document) -> Iterator[tuple[str, Definition | Field | Member | Function, frozenset[str]]]:
+    """All that has a name in Python, with what that may not be."""
+    yield from (("definition", one, frozenset[str]()) for one in file.definitions)
     for struct in structs(file):
-        for field in struct.fields:
-            if struct.kind is StructKind.EXCEPTION and hasattr(Exception, field.name):
-                message = (
-                    f"{struct.name}.{field.name}: exceptions of Python have a {field.name}: call it something else"
-                )
-                yield Finding(rules.EXCEPTION_ATTRIBUTE, Place.of(file, field.position), message)
+        yield from (("field", one, _RESERVED[struct.kind]) for one in struct.fields)
+    for enum in enums(file):
+        yield from (("member", one, MEMBERS_RESERVED) for one in enum.members)
+    for _, function in functions(file):
+        yield "method", function, STUBS_RESERVED
+        yield from (("parameter", one, PARAMETERS_RESERVED) for one in function.parameters)
 
 
 def check_cases(program: Program) -> Iterator[Finding]:

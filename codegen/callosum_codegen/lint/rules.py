@@ -23,9 +23,10 @@ NAMESPACE_MISSING: Final = _on("namespace-missing", "no `namespace py`: the modu
 MODULE_NAME: Final = _on("module-name", "the module that is generated cannot be imported by its name")
 TYPE_NAME: Final = _on("type-name", "a struct, union, exception, enum or service is not in CapWords")
 CONSTANT_NAME: Final = _on("constant-name", "a constant or a member of an enum is not in UPPER_CASE")
-PYTHON_NAME: Final = _on("python-name", "a name is a word of Python, or hides a builtin")
+PYTHON_NAME: Final = _on(
+    "python-name", "a name is another one in Python, which has a use for it, or it hides a builtin"
+)
 CASE_CLASH: Final = _on("case-clash", "two names beside each other differ in case only")
-EXCEPTION_ATTRIBUTE: Final = _on("exception-attribute", "a field of an exception is called as what exceptions have")
 IMPLICIT_ID: Final = _on("implicit-id", "a field has no id: its place in the list becomes its id")
 IMPLICIT_VALUE: Final = _on("enum-implicit-value", "members of an enum have no numbers: their places become those")
 DUPLICATE_VALUE: Final = _on("enum-duplicate-value", "two members of an enum have the same number")

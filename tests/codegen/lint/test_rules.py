@@ -36,16 +36,20 @@ CASES = [
         f"{HEAD}struct A {{ 1: i32 class }}",
         f"{HEAD}struct A {{ 1: i32 kind }}",
         (2, 12),
-        "is class_ th",
+        "is called class_",
     ),
     Case(
-        "python-name", f"{HEAD}service S {{ void f(1: i32 in) }}", f"{HEAD}service S {{ void f() }}", (2, 20), "is in_"
+        "python-name",
+        f"{HEAD}service S {{ void f(1: i32 in) }}",
+        f"{HEAD}service S {{ void f() }}",
+        (2, 20),
+        "parameter in is called in_",
     ),
     Case(
         "python-name", f"{HEAD}service S {{ void raise() }}", f"{HEAD}service S {{ void f() }}", (2, 13), "method raise"
     ),
     Case("python-name", f"{HEAD}exception IOError {{}}", f"{HEAD}exception DiskError {{}}", (2, 1), "hides a builtin"),
-    Case("python-name", f"{HEAD}enum E {{ None = 0 }}", f"{HEAD}enum E {{ NONE = 0 }}", (2, 10), "it is None_ there"),
+    Case("python-name", f"{HEAD}enum E {{ None = 0 }}", f"{HEAD}enum E {{ NONE = 0 }}", (2, 10), "called None_ in"),
     Case(
         "case-clash",
         f"{HEAD}struct A {{ 1: i32 userId, 2: i32 userID }}",
@@ -55,11 +59,18 @@ CASES = [
     ),
     Case("case-clash", f"{HEAD}struct Ab {{}} struct AB {{}}", f"{HEAD}struct Ab {{}}", (2, 14), "AB and Ab"),
     Case(
-        "exception-attribute",
+        "python-name",
         f"{HEAD}exception X {{ 1: list<string> args }}",
-        f"{HEAD}exception X {{ 1: list<string> words }}",
+        f"{HEAD}struct X {{ 1: list<string> args }}",
         (2, 15),
-        "exceptions of Python have a args",
+        "args is called args_ in Python",
+    ),
+    Case(
+        "python-name",
+        f"{HEAD}enum E {{ name = 0 }}",
+        f"{HEAD}struct E {{ 1: i32 name }}",
+        (2, 10),
+        "the member name is called name_ in Python",
     ),
     Case(
         "implicit-id",
