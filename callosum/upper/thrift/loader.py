@@ -25,6 +25,7 @@ from callosum.upper.thrift.dressing import dress
 from callosum.upper.thrift.outline import Include, Outline, read_outline
 from callosum.upper.thrift.parsing import parse, struct_classes
 from callosum.upper.thrift.service import check_struct, read_service
+from callosum.upper.thrift.sources import IDL_ATTRIBUTE
 from callosum.upper.thrift.spec import struct_of
 
 Location = str | os.PathLike[str]
@@ -144,6 +145,7 @@ def _read(real: Path, shown: str) -> str:
 
 def _make(text: str, outline: Outline, name: str, includes: dict[str, ModuleType]) -> ModuleType:
     module = parse(text, outline, name, includes)
+    setattr(module, IDL_ATTRIBUTE, text)
     dress(module, outline)
     try:
         for cls in struct_classes(module):

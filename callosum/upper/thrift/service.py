@@ -28,6 +28,7 @@ from callosum.upper.thrift.codec import ENCODINGS, MethodCodecs
 from callosum.upper.thrift.encoding import NO_DEFAULT, Encoding
 from callosum.upper.thrift.fingerprint import fingerprint
 from callosum.upper.thrift.mismatch import encode_error, fields_error
+from callosum.upper.thrift.sources import sources_of
 from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, struct_of
 
 _STUBS_OWN: Final = frozenset({"with_options", "_options", "_peer", "_service"})
@@ -77,7 +78,7 @@ def thrift_service(cls: type) -> Service:
     mark = fingerprint(name, ((f.name, f.is_oneway, f.args, f.result) for f in functions))
     bases = tuple(thrift_service(base) for base in cls.__mro__[1:] if is_service_class(base))
     doc = cls.__dict__.get("__doc__") or ""
-    service = Service(name, methods, mark, bases, doc)
+    service = Service(name, methods, mark, bases, doc, partial(sources_of, cls))
     setattr(cls, _ATTRIBUTE, service)
     return service
 
@@ -168,7 +169,7 @@ def _method(service: str, function: Function, encodings: Sequence[Encoding]) -> 
         service=service,
         name=function.name,
         parameters=tuple(
-            Parameter(one.name, default is not NO_DEFAULT, one.type.text)
+            Parameter(one.name, default is not NO_DEFAULT, one.type.text, one.default)
             for one, default in zip(function.args.fields, defaults, strict=True)
         ),
         codecs=MethodCodecs({one.name: partial(_codec, place, function, one) for one in encodings}),

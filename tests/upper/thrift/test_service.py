@@ -39,7 +39,7 @@ def test_a_service_describes_itself() -> None:
 
 
 def test_parameters_and_cardinalities() -> None:
-    assert methods["add"].parameters == (Parameter("a", False, "i64"), Parameter("b", True, "i64"))
+    assert methods["add"].parameters == (Parameter("a", False, "i64"), Parameter("b", True, "i64", 2))
     assert methods["forget"].cardinality is Cardinality.ONEWAY
     assert methods["add"].cardinality is Cardinality.UNARY
     assert methods["locate"].raises == (m.NotFound, m.Odd)
