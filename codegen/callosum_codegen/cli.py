@@ -12,13 +12,16 @@ from callosum_codegen.breaking.command import breaking
 from callosum_codegen.describe.command import describe
 from callosum_codegen.lint.command import lint
 from callosum_codegen.settings import did_you_mean
+from callosum_codegen.stubs.command import stubs
 
 FIRST_STEPS = """\
-callosum-gen works on .thrift files: it compares versions, looks for hazards, and shows what is in a file.
+callosum-gen works on .thrift files: it writes typed modules, compares versions, looks for hazards, and shows what
+is in a file.
 
 What to do next, with a file of yours:
 
   callosum-gen describe echo.thrift                   what is in it, with docs
+  callosum-gen stubs echo.thrift --out src/idl        typed modules, for mypy, pyright and your editor
   callosum-gen lint echo.thrift                       style and hazards
   callosum-gen breaking --against main echo.thrift    what would break for those who have the version of a git ref
 
@@ -57,10 +60,11 @@ class Program(click.Group):
 @click.version_option(importlib.metadata.version("callosum"), prog_name="callosum-gen")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Works on .thrift files: compares versions, looks for hazards, shows what is in a file.
+    """Works on .thrift files: writes typed modules, compares versions, looks for hazards, shows what is in them.
 
     \b
     Examples:
+      callosum-gen stubs echo.thrift --out src/idl
       callosum-gen describe echo.thrift Echo.say
       callosum-gen lint idl/
       callosum-gen breaking --against main idl/
@@ -71,5 +75,5 @@ def main(ctx: click.Context) -> None:
         click.echo(FIRST_STEPS, nl=False)
 
 
-for _verb in (describe, lint, breaking):
+for _verb in (stubs, describe, lint, breaking):
     main.add_command(_verb)
