@@ -7,7 +7,7 @@ import os
 
 import click
 
-from callosum.errors import ConfigurationError
+from callosum.errors import CallosumError
 from callosum_codegen.breaking.command import breaking
 from callosum_codegen.describe.command import describe
 from callosum_codegen.lint.command import lint
@@ -38,7 +38,7 @@ class Program(click.Group):
             ctx.color = False
         try:
             return super().invoke(ctx)
-        except ConfigurationError as error:
+        except CallosumError as error:
             click.echo(str(error), err=True)
             ctx.exit(2)
 

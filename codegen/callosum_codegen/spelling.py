@@ -25,6 +25,17 @@ from callosum.upper.thrift.idl.model import (
 )
 
 
+def quoted(text: str) -> str:
+    """A text in quotes, with escapes for what cannot be seen."""
+    quotes = json.dumps(text, ensure_ascii=False)
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in quotes)
+
+
+def printable(text: str) -> str:
+    """A text of lines, without what a terminal would obey."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
 def type_text(kind: Type | None) -> str:
     """A type as it is written; ``void`` for none."""
     match kind:
@@ -46,7 +57,7 @@ def literal_text(value: Literal) -> str:
         case Number():
             return str(value.value)
         case Text():
-            return json.dumps(value.value, ensure_ascii=False)
+            return quoted(value.value)
         case Name():
             return value.name
         case Sequence():
@@ -77,7 +88,7 @@ def throws_text(function: Function) -> str:
 
 def annotations_text(annotations: Annotations) -> str:
     """``(callosum.timeout = "1.5")``, or nothing where there are none."""
-    texts = (f"{one.name} = {json.dumps(one.value, ensure_ascii=False)}" for one in annotations)
+    texts = (f"{one.name} = {quoted(one.value)}" for one in annotations)
     return f"({', '.join(texts)})" if annotations else ""
 
 

@@ -24,8 +24,8 @@ class FoundMethod:
 Target: TypeAlias = Found | FoundMethod
 
 
-def find(program: Program, name: str) -> Target:
-    """What a name means: ``Echo``, ``Echo.say``, ``shared.Colour``.
+def find(program: Program, name: str, where: str) -> Target:
+    """What a name means: ``Echo``, ``Echo.say``, ``shared.Colour``; ``where`` is for messages.
 
     Raises:
         ConfigurationError: It means nothing.
@@ -40,7 +40,7 @@ def find(program: Program, name: str) -> Target:
             if one.name == last:
                 return FoundMethod(document, holder.definition, one)
     meant = did_you_mean(name, dict.fromkeys(_names(program)))
-    raise ConfigurationError(f"{program.root.path}: there is no {name}: {meant}")
+    raise ConfigurationError(f"{where}: there is no {name}: {meant}")
 
 
 def _definition(program: Program, name: str) -> Found | None:

@@ -30,7 +30,7 @@ def check_requiredness(program: Program) -> Iterator[Finding]:
                 message = f"{name} is required: it can never be removed: make it optional, and check it where it counts"
                 yield Finding(rules.REQUIRED_FIELD, place, message)
                 if one.default is not None:
-                    message = f"{name} is required, so its default is never used: remove one of the two"
+                    message = f"{name} is required, so readers never use its default: remove one of the two"
                     yield Finding(rules.REQUIRED_DEFAULT, place, message)
             elif one.requiredness is Requiredness.OPTIONAL and one.default is not None:
                 message = f"{name} is optional and has a default: whether it is set where nobody set it depends on the "

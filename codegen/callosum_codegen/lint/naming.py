@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import builtins
-import keyword
 import re
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+from callosum.upper.thrift.emit import module_paths
 from callosum.upper.thrift.idl.model import (
     Const,
     Definition,
@@ -50,21 +50,14 @@ _SNAKE_CASE = re.compile(r"[a-z_][a-z0-9_]*")
 def check_module(program: Program) -> Iterator[Finding]:
     """The name of the module that is generated."""
     file = program.root
-    namespace = file.namespace("py")
-    if namespace is None:
-        message = f"there is no namespace: write `namespace py {_identifier(file.stem)}` and the module has that name"
+    module = ".".join(module_paths([file])[file])
+    named = next((one for scope in ("py", "*") for one in file.namespaces if one.scope == scope), None)
+    if named is None:
+        message = f"there is no namespace: the module is called {module}, as the file is: write `namespace py {module}`"
         yield Finding(rules.NAMESPACE_MISSING, Place.of(file), message)
-    name = file.stem if namespace is None else namespace
-    for part in name.split("."):
-        if not part.isidentifier() or keyword.iskeyword(part):
-            message = f"the module {name} cannot be imported: {part} is no name in Python: write `namespace py ...`"
-            place = next((one.position for one in file.namespaces if one.scope == "py"), None)
-            yield Finding(rules.MODULE_NAME, Place.of(file, place), message)
-
-
-def _identifier(stem: str) -> str:
-    name = re.sub(r"\W", "_", stem)
-    return f"{name}_" if keyword.iskeyword(name) else name
+    elif named.name != module:
+        message = f"the module is called {module}: {named.name} cannot be imported in Python: write `namespace py ...`"
+        yield Finding(rules.MODULE_NAME, Place.of(file, named.position), message)
 
 
 def check_styles(program: Program) -> Iterator[Finding]:

@@ -26,7 +26,13 @@ class Case(NamedTuple):
 
 
 CASES = [
-    Case("module-name", "namespace py a.class", "namespace py a.klass", (1, 1), "class is no name in Python"),
+    Case(
+        "module-name",
+        "namespace py a.class",
+        "namespace py a.klass",
+        (1, 1),
+        "the module is called a.class_: a.class cannot be imported",
+    ),
     Case("type-name", f"{HEAD}struct user_row {{}}", f"{HEAD}struct UserRow {{}}", (2, 1), "call it UserRow"),
     Case("type-name", f"{HEAD}service echo {{}}", f"{HEAD}service Echo {{}}", (2, 1), "call it Echo"),
     Case("constant-name", f"{HEAD}const i32 maxSize = 1", f"{HEAD}const i32 MAX_SIZE = 1", (2, 1), "call it MAX_SIZE"),
@@ -112,7 +118,7 @@ CASES = [
         f"{HEAD}struct A {{ 1: required i32 a = 1 }}",
         f"{HEAD}struct A {{ 1: required i32 a }}",
         (2, 12),
-        "its default is never used",
+        "readers never use its default",
     ),
     Case("risky-key", f"{HEAD}struct A {{ 1: set<double> a }}", f"{HEAD}struct A {{ 1: set<i32> a }}", (2, 19), "NaN"),
     Case(
@@ -176,15 +182,12 @@ def test_each_rule_has_a_case() -> None:
 
 
 def test_the_module_is_called_as_the_file_is(folder: Path) -> None:
-    write(folder, **{"a-b": "struct A {}", "class": "struct A {}", "good": "struct A {}"})
-    rules = {name: {one.rule.name for one in check(read(f"{name}.thrift"))} for name in ("a-b", "class", "good")}
-    assert rules == {
-        "a-b": {"namespace-missing", "module-name"},
-        "class": {"namespace-missing", "module-name"},
-        "good": {"namespace-missing"},
-    }
-    message = check(read("a-b.thrift"))[-1].message
-    assert message.endswith("write `namespace py a_b` and the module has that name")
+    write(folder, **{"a-b": "struct A {}", "class": "struct A {}", "good": "namespace * shop\nstruct A {}"})
+    messages = {name: [one.message for one in check(read(f"{name}.thrift"))] for name in ("a-b", "class", "good")}
+    assert messages == {
+        name: [f"there is no namespace: the module is called {module}, as the file is: write `namespace py {module}`"]
+        for name, module in (("a-b", "a_b"), ("class", "class_"))
+    } | {"good": []}
 
 
 @pytest.mark.parametrize(
