@@ -167,9 +167,15 @@ class Service:
 
     def describe(self) -> str:
         """The service for people: one line a method."""
-        lines = [f"service {self.name}" + (f"  # {self.doc}" if self.doc else "")]
-        lines += [f"    {m.signature()}" + (f"  # {m.doc}" if m.doc else "") for m in self.methods.values()]
+        lines = [f"service {self.name}{_remark(self.doc)}"]
+        lines += [f"    {m.signature()}{_remark(m.doc)}" for m in self.methods.values()]
         return "\n".join(lines)
+
+
+def _remark(doc: str) -> str:
+    """The first line of a doc, behind what it is about."""
+    first = doc.strip().partition("\n")[0].rstrip()
+    return f"  # {first}" if first else ""
 
 
 class ServiceClass(Generic[S]):
@@ -194,8 +200,8 @@ def service_of(service_class: type) -> Service:
         ConfigurationError: No installed IDL layer knows the class, or its IDL has faults.
     """
     is_class = isinstance(service_class, type)  # it is what users wrote
-    known: Service | None = service_class.__dict__.get("__callosum_service__") if is_class else None
-    if known is not None:
+    known: object = service_class.__dict__.get("__callosum_service__") if is_class else None
+    if isinstance(known, Service):
         return known
     layers, missing = _upper_layers()
     for layer in layers if is_class else ():

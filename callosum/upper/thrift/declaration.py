@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, TypeVar
 from uuid import UUID
 
 from thriftpy2.thrift import TPayload
 
-from callosum.service import ServiceClass
+from callosum.service import Service as EngineService
+from callosum.service import ServiceClass, service_of
 from callosum.upper.thrift.payload import MISSING, FieldSpec, scope_of, spec_of
 
 if TYPE_CHECKING:
@@ -138,19 +139,28 @@ class Service(ServiceClass[S]):
         handler: The abstract class from which handlers are derived: those need no mapping in ``listen()``.
         extends: The service class that it extends.
         annotations: Those of the service.
+        name: The service's name in the IDL, where that is not the class's.
     """
+
+    thrift_functions: ClassVar[tuple[FunctionSpec, ...]]
 
     if not TYPE_CHECKING:
 
-        def __init_subclass__(cls, *, handler=None, extends=None, annotations=None):  # noqa: ANN001, ANN204
+        def __init_subclass__(cls, *, handler=None, extends=None, annotations=None, name=None):  # noqa: ANN001, ANN204
             super().__init_subclass__()
             if "thrift_functions" in cls.__dict__:  # not one that a user derives
                 _declare(cls, handler, extends, annotations or {})
+                cls.__thrift_name__ = name or cls.__name__
 
     else:
 
         def __init_subclass__(
-            cls, *, handler: type, extends: type | None = None, annotations: Mapping[str, str] | None = None
+            cls,
+            *,
+            handler: type,
+            extends: type | None = None,
+            annotations: Mapping[str, str] | None = None,
+            name: str | None = None,
         ) -> None: ...
 
 
@@ -172,7 +182,19 @@ def _declare(cls: Any, handler: type | None, extends: Any, annotations: Mapping[
         setattr(cls, f"{one.name}_args", _LatePayload(cls, one, "args", one.parameters, scope))
         setattr(cls, f"{one.name}_result", _LatePayload(cls, one, "result", (*returned, *one.throws), scope))
     if handler is not None:
-        setattr(handler, "__callosum_service_class__", cls)  # noqa: B010 - type checkers need not see it
+        setattr(handler, "__callosum_service__", _ServiceOf(cls))  # noqa: B010 - type checkers need not see it
+
+
+class _ServiceOf:
+    """What tells `listen` which service a handler is for: a handler's class attribute."""
+
+    __slots__ = ("_cls",)
+
+    def __init__(self, cls: type) -> None:
+        self._cls = cls
+
+    def __get__(self, instance: object, owner: type) -> EngineService:
+        return service_of(self._cls)
 
 
 class _LatePayload:

@@ -42,14 +42,23 @@ class FieldSpec:
         self.is_required = is_required
         self.name = ""
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether whoever makes an instance has to give it."""
+        return self.is_required and self.factory is None
+
     def default(self) -> object:
         """A default of its own, or None where there is none."""
         return None if self.factory is None else self.factory()
 
 
-def required(ident: int, spelled: str) -> Any:  # the type is that of the annotation beside it
-    """A field that must be there: a positional parameter of the class."""
-    return FieldSpec(ident, spelled, None, is_required=True)
+def required(  # the type is that of the annotation beside it
+    ident: int, spelled: str, *, default: object = MISSING, factory: Callable[[], object] | None = None
+) -> Any:
+    """A field that must be there: a positional parameter of the class, or one by name where it has a default."""
+    if default is not MISSING:
+        factory = lambda: default  # noqa: E731
+    return FieldSpec(ident, spelled, factory, is_required=True)
 
 
 def field(  # the type is that of the annotation beside it
@@ -137,7 +146,7 @@ def _dataclass_fields(cls: type) -> dict[str, dataclasses.Field[Any]]:  # of val
     annotations = {one.name: cls.__annotations__.get(one.name, "object") for one in fields_of(cls)}
     specs: dict[str, Any] = {}  # dataclasses' own
     for one in fields_of(cls):
-        if one.is_required:
+        if one.is_needed:
             specs[one.name] = dataclasses.field()
         else:
             specs[one.name] = dataclasses.field(default_factory=one.default, kw_only=True)
@@ -147,20 +156,20 @@ def _dataclass_fields(cls: type) -> dict[str, dataclasses.Field[Any]]:  # of val
 
 
 def _needed(cls: type) -> list[FieldSpec]:
-    """The required fields, in the order of the class body: that of the parameters."""
+    """The fields that must be given, in the order of the class body: that of the parameters."""
     names: tuple[str, ...] = cls.__dict__["__match_args__"]
-    return sorted((one for one in fields_of(cls) if one.is_required), key=lambda one: names.index(one.name))
+    return sorted((one for one in fields_of(cls) if one.is_needed), key=lambda one: names.index(one.name))
 
 
 def _rest(cls: type) -> list[FieldSpec]:
-    return [one for one in fields_of(cls) if not one.is_required]
+    return [one for one in fields_of(cls) if not one.is_needed]
 
 
 def _signature(cls: type) -> inspect.Signature:
     parameters = []
     for one in (*_needed(cls), *_rest(cls)):
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD if one.is_required else inspect.Parameter.KEYWORD_ONLY
-        default = inspect.Parameter.empty if one.is_required else one.default()
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD if one.is_needed else inspect.Parameter.KEYWORD_ONLY
+        default = inspect.Parameter.empty if one.is_needed else one.default()
         annotation = cls.__annotations__.get(one.name, inspect.Parameter.empty)
         parameters.append(inspect.Parameter(one.name, kind, default=default, annotation=annotation))
     return inspect.Signature(parameters)
@@ -194,7 +203,9 @@ def _make_init(cls: type) -> Callable[..., None]:
                 fresh = source.constant("fresh", copier(defaults[one.name]))
                 value = f"{fresh}() if {one.name} is {missing} else {one.name}"
             source(f"{values}[{source.constant('name', one.name)}] = {value}")
-    return source.execute(f"<{cls.__module__}.{cls.__qualname__}.__init__>")["__init__"]
+    init = source.execute(f"<{cls.__module__}.{cls.__qualname__}.__init__>")["__init__"]
+    init.__qualname__ = f"{cls.__qualname__}.__init__"
+    return init
 
 
 def _refuse_missing(cls: type, is_blank: bool, given: tuple[tuple[str, object], ...]) -> None:  # noqa: FBT001
@@ -216,7 +227,7 @@ def _declare(cls: type) -> bool:
             specs.append(value)
             delattr(cls, name)
     declared: Any = cls  # its attributes are made here
-    declared.__match_args__ = tuple(one.name for one in specs if one.is_required)
+    declared.__match_args__ = tuple(one.name for one in specs if one.is_needed)
     declared.__thrift_fields__ = tuple(sorted(specs, key=lambda one: one.id))
     declared.__thrift_scope__ = scope_of(cls)
     return True

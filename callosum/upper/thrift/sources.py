@@ -12,12 +12,12 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from types import ModuleType
 from typing import Final, Generic, TypeVar
 
-from callosum.upper.thrift.outline import read_outline
-
 MAX_FILES: Final = 256
 """More are no interface that somebody wants to read."""
 IDL_ATTRIBUTE: Final = "__thrift_idl__"
 """A module's: the text of its file."""
+INCLUDES_ATTRIBUTE: Final = "__thrift_includes__"
+"""A module's: the modules of what its file includes, by the paths that are written there."""
 
 F = TypeVar("F", bound=Hashable)
 Includes = Callable[[F], Iterable[tuple[str, F]]]
@@ -51,11 +51,9 @@ def _stem(module: ModuleType) -> str:
 
 
 def _includes(module: ModuleType) -> Iterator[tuple[str, ModuleType]]:
-    for one in read_outline(_text(module) or "", module.__name__).includes:
-        name = one.path.replace("\\", "/").rpartition("/")[2].removesuffix(".thrift")
-        included: object = getattr(module, name, None)
-        if isinstance(included, ModuleType):
-            yield one.path, included
+    included: object = getattr(module, INCLUDES_ATTRIBUTE, {})
+    assert isinstance(included, dict), "what the emitter wrote"
+    yield from included.items()
 
 
 def lay_out(path: str, root: F, includes: Includes[F]) -> dict[str, F]:

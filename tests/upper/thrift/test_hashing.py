@@ -24,9 +24,9 @@ def test_structs_that_are_elements_of_sets_or_keys() -> None:
     [
         m.Point(1, -2),
         m.Point(None, 2.5),
-        m.Text("text", b"raw"),
+        m.Text(text="text", raw=b"raw"),
         m.Containers(points=[m.Point(1, 2)], ages={"a": 1}, text_set={"x"}),
-        m.Text(["a list is no text"], None),
+        m.Text(text=["a list is no text"], raw=None),
     ],
 )
 def test_the_hash_is_the_same(value: Any) -> None:

@@ -72,7 +72,7 @@ LAW = [
     (m.Containers, "tinies", [1, 200], "[1]: the IDL says i8"),
     (m.Containers, "colours", [Other.RED], "[0]: the IDL says Colour"),
     (m.Containers, "texts", ["a", None], "[1]: the IDL says string, and the value is None: give a str"),
-    (m.Containers, "points", [m.Point(1, 2), m.Point(1)], "[1].y: the field is required (i32), and not set"),
+    (m.Containers, "points", [m.Point(1, 2), m.Point(1, None)], "[1].y: the field is required (i32), and not set"),
     (m.Containers, "text_set", ["a"], "the IDL says set<string>, and the value is ['a'] of type list: give a set"),
     (m.Containers, "number_set", {2**64}, "[0]: the IDL says i64"),
     (m.Containers, "ages", [], "the IDL says map<string, i32>, and the value is [] of type list: give a dict"),

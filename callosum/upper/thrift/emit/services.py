@@ -82,6 +82,8 @@ def _service(writer: Writer, one: Service) -> list[str]:
         arguments.append(f"extends={extended[0]}{extended[1].service}")
     if ours := _annotations(one.annotations):
         arguments.append(f"annotations={ours}")
+    if names.service != one.name:
+        arguments.append(f'name="{one.name}"')
     table: list[str] = []
     for function in one.functions:
         table += [f"{line}" for line in _row(writer, function)]
