@@ -12,7 +12,7 @@ import pytest
 
 from tests.codegen.running import run, write
 
-VERBS = ("breaking", "describe", "lint")
+VERBS = ("breaking", "describe", "lint", "stubs")
 
 
 def test_alone_it_says_what_to_do_next() -> None:
@@ -55,7 +55,8 @@ USAGE = {
     ("breaking", "a.thrift"): "Missing option '--against'",
     ("describe", "b.thrift"): "b.thrift: there is no such file",
     ("describe", "a.thrift", "Pont"): "a.thrift: there is no Pont: did you mean Point?",
-    ("describe", "tcp://127.0.0.1:1"): "tcp://127.0.0.1:1 is an address",
+    ("stubs", "a.thrift"): "Missing option '--out'",
+    ("stubs", "a.thrift", "--out", "a.thrift"): "'a.thrift' is a file",
 }
 
 
@@ -70,7 +71,9 @@ def test_wrong_usage_is_2_and_says_what_is_wrong(arguments: tuple[str, ...], mes
 
 
 @pytest.mark.parametrize(
-    "verb", [("lint",), ("describe",), ("breaking", "--against", "a.thrift")], ids=lambda one: one[0]
+    "verb",
+    [("lint",), ("describe",), ("breaking", "--against", "a.thrift"), ("stubs", "--out", "x")],
+    ids=lambda one: one[0],
 )
 def test_a_file_with_faults_is_2_and_each_fault_has_its_place(verb: tuple[str, ...], folder: Path) -> None:
     write(folder, a="struct A { 1: i32 x }", b="struct B {\n  1: i32\n}\nservice { }")
