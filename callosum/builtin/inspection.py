@@ -100,8 +100,7 @@ async def read_interface(peer: Peer, service: str) -> Interface:
 
 
 def _stub(peer: Peer) -> ReflectionStub:
-    stub: ReflectionStub = peer.stub(Reflection)
-    return stub
+    return peer.stub(Reflection)
 
 
 def _untold(error: Unimplemented) -> Unimplemented:

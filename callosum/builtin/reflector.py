@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from callosum.builtin.reflection import Description, InterfaceFile, NoSuchService, Reflection, ServiceInfo
+from callosum.builtin.reflection import (
+    Description,
+    InterfaceFile,
+    NoSuchService,
+    Reflection,
+    ReflectionHandler,
+    ServiceInfo,
+)
 from callosum.service import Service, service_of
 from callosum.session.registry import Registry, Services
 
 
-class Reflector:
+class Reflector(ReflectionHandler):
     """The handler. What it tells is made when somebody asks."""
-
-    __callosum_service__ = service_of(Reflection)
 
     def __init__(self, served: Sequence[Service]) -> None:
         self._served = {service.name: service for service in served}
@@ -25,13 +30,13 @@ class Reflector:
         """The interface of one of them."""
         found = self._served.get(name)
         if found is None:
-            raise NoSuchService(name=name, served=sorted(self._served))
-        files = [InterfaceFile(path=path, text=text) for path, text in found.sources().items()]
-        return Description(info=_info(found), files=files, text=found.describe())
+            raise NoSuchService(name, sorted(self._served))
+        files = [InterfaceFile(path, text) for path, text in found.sources().items()]
+        return Description(_info(found), files, found.describe())
 
 
 def _info(service: Service) -> ServiceInfo:
-    return ServiceInfo(name=service.name, fingerprint=service.fingerprint, codecs=list(service.codecs), doc=service.doc)
+    return ServiceInfo(service.name, service.fingerprint, list(service.codecs), service.doc)
 
 
 def with_reflection(services: Services) -> Services:

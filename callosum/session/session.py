@@ -215,7 +215,8 @@ class Session(Channel):
     def codec(self, method: Method) -> tuple[str, MethodCodec]:
         """The first encoding of the other side's that the method has too.
 
-        It has no name where it is the other side's first; while that is not known, every encoding has its name.
+        It has no name where it is the other side's first, and where the two have nothing in common. While it is not
+        known what the other side has, every encoding has its name.
 
         Raises:
             ConfigurationError: Its service differs at the other side, and the endpoint is strict.
@@ -224,7 +225,7 @@ class Session(Channel):
         if found is None:
             self.comparison.check(method)
             offered = self.services.get(method.service)
-            found = next(iter(method.codecs.items()))
+            found = "" if offered is not None else next(iter(method.codecs)), method.preferred
             if offered is not None:
                 for name in offered.codecs:
                     if name in method.codecs:

@@ -45,7 +45,9 @@ def test_an_interface_is_fetched_and_can_be_loaded(tmp_path):
     source = tmp_path / "source"
     (source / "lib").mkdir(parents=True)
     (source / "lib" / "shared.thrift").write_text("struct Line { 1: string text }\n")
-    (source / "log.thrift").write_text('include "lib/shared.thrift"\nservice Log { shared.Line last() }\n')
+    (source / "log.thrift").write_text(
+        'include "lib/shared.thrift"\n/** Lines. */\nservice Log { shared.Line last() }\n'
+    )
     log = thrift.load(source / "log.thrift").Log
 
     class LogHandler:
@@ -58,13 +60,13 @@ def test_an_interface_is_fetched_and_can_be_loaded(tmp_path):
             callosum.connect(server.addresses) as peer,
         ):
             first, itself = await list_services(peer)
-            assert first == Served("Log", service_of(log).fingerprint, service_of(log).codecs, "")
+            assert first == Served("Log", service_of(log).fingerprint, service_of(log).codecs, "Lines.")
             assert itself.name == "callosum.Reflection"
             return await read_interface(peer, "Log")
 
     interface = run_real(main())
     assert list(interface.files) == ["lib/shared.thrift", "log.thrift"]
-    assert interface.text == "service Log\n    last() -> Line"
+    assert interface.text == "service Log  # Lines.\n    last() -> Line"
     path = interface.save(tmp_path / "copy")
     assert path == tmp_path / "copy" / "log.thrift"
     for name in interface.files:

@@ -15,4 +15,5 @@ def test_the_module_is_that_of_the_idl():
     assert service.name == "callosum.Reflection"
     assert service.fingerprint == read.fingerprint
     assert all(method.idempotent and method.doc for method in service.methods.values())
+    assert service.doc == read.doc
     assert service.sources() == {"reflection.thrift": IDL.read_text()}

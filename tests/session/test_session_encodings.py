@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 import callosum
-from callosum import DecodeError, Outcome
+from callosum import DecodeError
 from tests.services import Handler, dialler, make_service, new_address, run, settle, text_codec
 
 
@@ -48,31 +46,22 @@ def test_a_call_that_waits_for_a_session_is_read_in_the_encoding_that_it_has():
 
 def test_a_call_that_goes_on_in_another_session_is_read_in_the_encoding_that_it_has():
     async def main():
-        first, second = new_address(), new_address()
-        client, links = dialler([first, second])
-        async with callosum.listen(second, {LOUD_FIRST: Handler()}):
-            async with callosum.listen(first, {QUIET_FIRST: Handler()}):
-                peer = await client.__aenter__()
-                links.last.stall()
-                links.down_at.add(first)
-                late = [asyncio.create_task(peer.stub(QUIET_FIRST).say(text)) for text in ("hello", "world")]
-                await settle()
-                peer.route.session.end("for the test")
-                assert await asyncio.gather(*late) == ["hello", "world"]
-            await client.__aexit__(None, None, None)
-
-    run(main())
-
-
-def test_a_service_without_a_common_encoding_is_not_misread():
-    other = make_service("Both", ("say",), codecs={"loud": loud_codec()})
-    quiet = make_service("Both", ("say",), codecs={"text": text_codec()})
-
-    async def main():
-        address = new_address()
-        async with callosum.listen(address, {other: Handler()}), callosum.connect(address) as peer:
-            with pytest.raises(callosum.Unimplemented, match="not served in the encoding 'text'") as caught:
-                await peer.stub(quiet).say("LOUD:hello")
-            assert caught.value.outcome is Outcome.REJECTED
+        addresses = [new_address(), new_address()]
+        client, links = dialler(addresses)
+        async with (
+            callosum.listen(addresses[1], {LOUD_FIRST: Handler()}),
+            callosum.listen(addresses[0], {QUIET_FIRST: Handler()}) as first,
+            client as peer,
+        ):
+            stub = peer.stub(QUIET_FIRST)
+            assert await stub.say("in the first session") == "in the first session"
+            links.last.stall()
+            late = asyncio.create_task(stub.say("late"))  # made before this side learns that the first one drains
+            closing = asyncio.create_task(first.drain())
+            await settle()
+            links.last.resume_flow()
+            assert await late == "late"
+            await closing
+            assert peer.address == addresses[1]
 
     run(main())

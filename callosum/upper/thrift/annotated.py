@@ -6,6 +6,7 @@ Law: an annotation of callosum's is obeyed or refused, never ignored. Those of o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from callosum.errors import ConfigurationError
 from callosum.upper.thrift.annotations import (
@@ -54,8 +55,8 @@ def check_annotations(program: Program, encodings: tuple[str, ...]) -> None:
     """
     found: list[Fault] = []
     for document in program.documents:
-        for annotations, check in _annotated(document, encodings):
-            found += _faults(document, annotations, check)
+        for given, check in _annotated(document, encodings):
+            found += _faults(document, given, check)
     if found:
         raise IdlError(found)
 
@@ -101,18 +102,21 @@ def _nothing(place: str) -> Check:
 def _check_of(one: Definition, encodings: tuple[str, ...]) -> Check:
     match one:
         case Service():
-            return lambda annotations: (
-                service_name(annotations, one.name),
-                preferred_encoding(annotations, encodings, one.name),
-            )
+            return partial(_check_service, one.name, encodings)
         case Struct():
-            fields = {field.id: field.name for field in one.fields}
-            return lambda annotations: (
-                struct_is_frozen(annotations, one.name),
-                check_reserved(annotations, fields, one.name),
-            )
+            return partial(_check_struct, one)
         case _:
             return _nothing(one.name)
+
+
+def _check_service(name: str, encodings: tuple[str, ...], given: dict[str, str | None]) -> None:
+    service_name(given, name)
+    preferred_encoding(given, encodings, name)
+
+
+def _check_struct(struct: Struct, given: dict[str, str | None]) -> None:
+    struct_is_frozen(given, struct.name)
+    check_reserved(given, {field.id: field.name for field in struct.fields}, struct.name)
 
 
 def _in_fields(fields: tuple[Field, ...], owner: str) -> Iterator[Annotated]:
@@ -161,4 +165,3 @@ def check_names(program: Program) -> None:
                     found.append(Fault(where.path, function.position, message))
     if found:
         raise IdlError(found)
-

@@ -167,7 +167,7 @@ class Service(ServiceClass[S]):
 def _declare(cls: Any, handler: type | None, extends: Any, annotations: Mapping[str, str]) -> None:  # its attributes
     own: tuple[FunctionSpec, ...] = cls.thrift_functions
     inherited: tuple[FunctionSpec, ...] = () if extends is None else extends.__thrift_all__
-    cls.__thrift_all__ = (*inherited, *own)
+    cls.__thrift_all__ = (*own, *inherited)  # as thriftpy2 has them
     cls.__thrift_extends__ = extends
     cls.__thrift_handler__ = handler
     cls.__thrift_annotations__ = dict(annotations)
@@ -219,16 +219,19 @@ class _LatePayload:
         return self._made
 
     def _make(self) -> type:
-        name, cls = f"{self._function.name}_{self._part}", self._owner
-        made: Any = type(name, (_Arguments,), {"__module__": cls.__module__, "__qualname__": f"{cls.__name__}.{name}"})
-        made.thrift_spec = spec_of(self._fields, self._scope, f"{cls.__name__}.{name}")
+        name, owner = f"{self._function.name}_{self._part}", self._owner
+        made: Any = type(
+            name, (_Arguments,), {"__module__": owner.__module__, "__qualname__": f"{owner.__name__}.{name}"}
+        )
+        made.thrift_spec = spec_of(self._fields, self._scope, f"{owner.__name__}.{name}")
         made.default_spec = [(one.name, one.default()) for one in self._fields]
         made.__thrift_union__ = False
         if self._part == "args":
             made.__thrift_for_caller__ = {one.name: one.for_caller for one in self._fields}
         else:
             made.oneway = self._function.is_oneway
-        return made  # type: ignore[no-any-return]
+        cls: type = made
+        return cls
 
 
 class _Arguments(TPayload):  # type: ignore[misc]  # it has no types

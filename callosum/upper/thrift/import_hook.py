@@ -23,7 +23,7 @@ class _Finder(MetaPathFinder, Loader):
         self.include_dirs = include_dirs
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, fullname: str, path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The spec of a module whose .thrift file is there."""
         last = fullname.rpartition(".")[2]
@@ -38,8 +38,7 @@ class _Finder(MetaPathFinder, Loader):
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module, loaded."""
         assert spec.origin is not None, "find_spec gave it"
-        module = load(spec.origin, self.include_dirs, module_name=spec.name)
-        return module
+        return load(spec.origin, self.include_dirs, module_name=spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing is left to be done."""

@@ -97,7 +97,7 @@ class _Once:
 
 
 def declaring_class(cls: type) -> type | None:
-    """The class in a generated module of which this is one, or which a user derived it from; None where there is none."""
+    """The class in a generated module that this is, or that a user derived it from; None where there is none."""
     return next((one for one in cls.__mro__ if "__thrift_fields__" in one.__dict__), None)
 
 
@@ -150,9 +150,10 @@ def _dataclass_fields(cls: type) -> dict[str, dataclasses.Field[Any]]:  # of val
             specs[one.name] = dataclasses.field()
         else:
             specs[one.name] = dataclasses.field(default_factory=one.default, kw_only=True)
-    shadow = type(cls.__name__, (), {"__annotations__": annotations, "__module__": cls.__module__, **specs})
-    made = dataclasses.dataclass(init=False, repr=False, eq=False)(shadow)
-    return cast("dict[str, dataclasses.Field[Any]]", vars(made)["__dataclass_fields__"])
+    shadow: Any = type(cls.__name__, (), {"__annotations__": annotations, "__module__": cls.__module__, **specs})
+    made: Any = dataclasses.dataclass(init=False, repr=False, eq=False)(shadow)
+    fields: dict[str, dataclasses.Field[Any]] = made.__dataclass_fields__
+    return fields
 
 
 def _needed(cls: type) -> list[FieldSpec]:
@@ -176,7 +177,7 @@ def _signature(cls: type) -> inspect.Signature:
 
 
 def _make_init(cls: type) -> Callable[..., None]:
-    """An ``__init__`` with the parameters of the fields: those that are required by position too, the others by name."""
+    """An ``__init__`` with a parameter for each field: those that are required by position too, the others by name."""
     specs = fields_of(cls)
     source = Source("_")
     while any(one.name.startswith(source.prefix) for one in specs):
@@ -216,7 +217,7 @@ def _refuse_missing(cls: type, is_blank: bool, given: tuple[tuple[str, object], 
 
 
 def _declare(cls: type) -> bool:
-    """Take the fields out of a class body. False for a base, and for a class that a user derives from a declared one."""
+    """Take the fields out of a class body. False for a base, and for what a user derives from a declared class."""
     is_base = cls.__module__ == __name__
     if is_base or any("__thrift_fields__" in one.__dict__ for one in cls.__mro__[1:]):
         return False
@@ -227,9 +228,10 @@ def _declare(cls: type) -> bool:
             specs.append(value)
             delattr(cls, name)
     declared: Any = cls  # its attributes are made here
-    declared.__match_args__ = tuple(one.name for one in specs if one.is_needed)
+    setattr(cls, "__match_args__", tuple(one.name for one in specs if one.is_needed))  # noqa: B010 - final for mypy
     declared.__thrift_fields__ = tuple(sorted(specs, key=lambda one: one.id))
     declared.__thrift_scope__ = scope_of(cls)
+    declared.__thrift_union__ = declared.__thrift_union__  # spec.py asks for its own
     return True
 
 
@@ -280,7 +282,7 @@ class Struct(_Payload):
         super().__init_subclass__()
         if _declare(cls) and frozen:
             cls.__setattr__ = _refuse_change  # type: ignore[method-assign]
-            cls.__delattr__ = _refuse_change  # type: ignore[method-assign, assignment]
+            cls.__delattr__ = _refuse_change  # type: ignore[method-assign]
 
     if not TYPE_CHECKING:
 
@@ -348,7 +350,7 @@ class Union(_Payload):
             self.__dict__.update(values)
 
         @property
-        def which(self):  # noqa: ANN202 - the generated class has the type
+        def which(self):
             """The name of the field that is set.
 
             Raises:

@@ -7,6 +7,7 @@ A service class has ``thrift_services``, the names of its methods, and for each 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,13 +28,15 @@ from callosum.upper.thrift.annotations import (
 from callosum.upper.thrift.codec import ENCODINGS, MethodCodecs
 from callosum.upper.thrift.encoding import NO_DEFAULT, Encoding
 from callosum.upper.thrift.fingerprint import fingerprint
-from callosum.upper.thrift.naming import STUBS_RESERVED, python_name
 from callosum.upper.thrift.mismatch import encode_error, fields_error
-from callosum.upper.thrift.sources import sources_of
+from callosum.upper.thrift.naming import STUBS_RESERVED, python_name
 from callosum.upper.thrift.payload import MISSING
+from callosum.upper.thrift.sources import sources_of
 from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, struct_of
 
 _ATTRIBUTE: Final = "__callosum_service__"
+_SECTIONS: Final = re.compile(r"(?:^|\n\n)(?:Args|Raises):\n.*", re.DOTALL)
+"""What the emitter puts behind a doc comment."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,7 +194,7 @@ def _method(service: str, function: Function, encodings: Sequence[Encoding]) -> 
         idempotent=function.annotations.idempotent,
         key=function.annotations.key,
         timeout=function.annotations.timeout,
-        doc=inspect.getdoc(function.typed) or "",
+        doc=_SECTIONS.sub("", inspect.getdoc(function.typed) or ""),
         annotations=_annotations(function.typed),
     )
 

@@ -48,7 +48,7 @@ def test_what_lacks_a_field_is_left_to_thriftpy2() -> None:
 
 
 def test_a_hash_of_its_own_is_kept() -> None:
-    own = type("Own", (m.Empty.__base__,), {"thrift_spec": {1: (8, "a", False)}, "__hash__": lambda self: 7})
+    own = type("Own", (TPayload,), {"thrift_spec": {1: (8, "a", False)}, "__hash__": lambda self: 7})
     quicken(struct_of(own))
     assert hash(own()) == 7
     quicken(struct_of(m.Empty))

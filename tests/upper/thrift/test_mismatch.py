@@ -62,7 +62,7 @@ LAW = [
         m.Shape,
         "point",
         m.Text(),
-        "the IDL says Point, and the value is Text(text=None, raw=None) of type Text: give a Point",
+        "the IDL says Point, and the value is Text(text='', raw=b'') of type Text: give a Point",
     ),
     (m.Containers, "flags", [1], "[0]: the IDL says bool"),
     (m.Containers, "mediums", [1, True], "[1]: the IDL says i32"),

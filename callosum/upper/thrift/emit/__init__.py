@@ -1,4 +1,4 @@
-"""Writes the Python source of a .thrift file: what `load` executes, and what ``callosum-gen stubs`` writes to a file."""
+"""Writes the Python source of a .thrift file: what `load` executes, and ``callosum-gen stubs`` writes to a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How generated text is laid out: lines of at most `WIDTH` columns, calls with an argument a line where they are longer."""
+"""How generated text is laid out: lines of at most `WIDTH` columns; a longer call has an argument a line."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def docstring(doc: str, *sections: Sequence[str]) -> list[str]:
 
 def _escaped(line: str) -> str:
     escaped = line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return "".join(one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode() for one in escaped)
+    return "".join(
+        one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode() for one in escaped
+    )
 
 
 def text_literal(text: str) -> str:

@@ -87,13 +87,10 @@ def _source(writer: Writer) -> list[str]:
         if one.prefix in program.includes[document]
     }
     listed = ", ".join(f"{path!r}: {name}" for path, name in by_path.items())
-    return [
-        "",
-        "",
-        f"__thrift_file__ = {_file_name(document)!r}",
-        f"__thrift_includes__ = {{{listed}}}",
-        f"__thrift_idl__ = {text_literal(document.text)}",
-    ]
+    lines = [f"__thrift_file__ = {_file_name(document)!r}"]
+    if listed:  # an empty one would need a type
+        lines.append(f"__thrift_includes__ = {{{listed}}}")
+    return ["", "", *lines, f"__thrift_idl__ = {text_literal(document.text)}"]
 
 
 def _definitions(writer: Writer) -> Iterator[list[str]]:
@@ -195,11 +192,11 @@ def _frozen_part(inner: Writer, writer: Writer, kind: Type) -> str:
     return _frozen_type(inner if where is inner.document else Writer(writer.scopes, where), writer, true)
 
 
-# --- the order -----------------------------------------------------------------------------------------------------------
+# --- the order ------------------------------------------------------------------------------------------------------
 
 
 def _ordered(writer: Writer) -> list[Definition]:
-    """The definitions in the order of the file, but each behind what must be there before; constants of structs last."""
+    """The definitions in the order of the file, each behind what must be there before; constants of structs last."""
     definitions = writer.document.definitions
     by_name = writer.document.by_name
     done: dict[str, Definition] = {}

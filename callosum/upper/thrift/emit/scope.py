@@ -1,8 +1,8 @@
 """The names of one generated module: those of its definitions, and of what it imports.
 
 Laws: what the IDL names comes first. A name of Python's (`list`, `Protocol`, `field`) that the IDL has anywhere in the
-file is reached under a private one instead (``_builtins.list``); a type whose name is a field's or a function's, too, is
-named ``_Point`` in annotations, because a class body would find the field.
+file is reached under a private one instead (``_builtins.list``); a type whose name is a field's or a function's, too,
+is named ``_Point`` in annotations, because a class body would find the field.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ class Scope:
         lines = sorted(self._modules)
         ours: list[str] = []
         for module in _ORDER:
-            names = sorted(self._imports.get(module, ()), key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+            names = sorted(
+                self._imports.get(module, ()), key=lambda name: (not name.isupper(), not name[0].isupper(), name)
+            )
             if not names:
                 continue
             line = f"from {module} import {', '.join(names)}"

@@ -84,14 +84,10 @@ def _service(writer: Writer, one: Service) -> list[str]:
         arguments.append(f"annotations={ours}")
     if names.service != one.name:
         arguments.append(f'name="{one.name}"')
-    table: list[str] = []
-    for function in one.functions:
-        table += [f"{line}" for line in _row(writer, function)]
-    lines = docstring(one.doc) or [f'"""The service {names.service}."""']
-    if table:
-        lines += ["", "thrift_functions = (", *indented(table), ")"]
-    else:
-        lines += ["", "thrift_functions = ()"]
+    table = [line for function in one.functions for line in _row(writer, function)]
+    lines = docstring(one.doc)
+    lines += [""] if lines else []
+    lines += ["thrift_functions = (", *indented(table), ")"] if table else ["thrift_functions = ()"]
     head = call(f"class {names.service}(", arguments, "):")
     aliased = writer.scope.aliased(names.service)
     return [*head, *indented(lines), *(["", "", *aliased] if aliased else [])]
@@ -99,7 +95,13 @@ def _service(writer: Writer, one: Service) -> list[str]:
 
 def _annotations(annotations: Annotations) -> str:
     ours = {one.name: one.value for one in annotations if is_ours(one.name)}
-    return repr(ours).replace("'", '"') if all('"' not in f"{k}{v}" for k, v in ours.items()) and ours else repr(ours) if ours else ""
+    return (
+        repr(ours).replace("'", '"')
+        if all('"' not in f"{k}{v}" for k, v in ours.items()) and ours
+        else repr(ours)
+        if ours
+        else ""
+    )
 
 
 def _row(writer: Writer, function: Function) -> list[str]:

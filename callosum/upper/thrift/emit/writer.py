@@ -227,7 +227,7 @@ class Writer:
             case Struct() | Enum():
                 return "default", "None"
 
-    # --- what must be there before --------------------------------------------------------------------------------------
+    # --- what must be there before ------------------------------------------------------------------------------------
 
     def named_in(self, kind: Type) -> Iterator[str]:
         """The definitions of this file that a type names."""
