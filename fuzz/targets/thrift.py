@@ -26,13 +26,6 @@ _STRUCTS: Final = (
     "Later", "Sooner",
 )  # fmt: skip
 _METHODS: Final = service_of(everything.Everything).methods
-_UUIDS: Final = {
-    1: (16, "one", False),
-    2: (15, "all", 16, False),
-    3: (14, "set", 16, False),
-    4: (13, "by", (16, 11), False),
-}
-Uuids: Final[Any] = type("Uuids", (everything.Empty.__base__,), {"thrift_spec": _UUIDS})  # Any: as all of the module
 DEFAULTS: Final = frozenset({b"x", b"a", b"k", b"raw"})
 """Of the IDL: they are in values though nobody sent them."""
 
@@ -45,7 +38,7 @@ def decoders(encoding: Encoding) -> dict[str, Callable[[bytes], Any]]:  # Any: v
     for name, method in _METHODS.items():
         found[f"{name} arguments"] = method.codecs[encoding.name].decode_args
         found[f"{name} result"] = method.codecs[encoding.name].decode_result
-    return found | {"Uuids": encoding.codec_of(Uuids).decode}
+    return found | {"Uuids": encoding.codec_of(everything.Uuids).decode}
 
 
 DECODERS: Final = decoders(BINARY)
@@ -149,9 +142,8 @@ def _containers(point: Any) -> Any:  # as above
 
 
 def _uuids() -> Any:  # as above
-    value, one = Uuids(), uuid.UUID(int=2**127 + 1)
-    value.one, value.all, value.set, value.by = one, [one, one], {one, uuid.UUID(int=0)}, {one: "a"}
-    return value
+    one = uuid.UUID(int=2**127 + 1)
+    return everything.Uuids(one=one, all=[one, one], some={one, uuid.UUID(int=0)}, names={one: "a"})
 
 
 def make_bombs(size: int) -> Sequence[Bomb]:

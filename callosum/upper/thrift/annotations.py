@@ -1,7 +1,7 @@
 """What callosum's annotations in an IDL say: ``callosum.name``, ``encoding``, ``idempotent``, ``key`` and others.
 
-Law: an annotation of callosum's is obeyed or refused, never ignored. thriftpy2 keeps those of services, functions,
-structs and fields; `load` refuses the ones that stand where thriftpy2 drops them.
+Law: an annotation of callosum's is obeyed or refused, never ignored. `annotated` holds those of a file against this,
+with their places; those of a module that thriftpy2 loaded, which keeps some, are looked at when its service is made.
 """
 
 from __future__ import annotations
@@ -106,9 +106,17 @@ def refuse_all_but(allowed: set[str], annotations: Annotations, place: str) -> N
             raise ConfigurationError(f"{place}: callosum has no annotation {name} at this place: {here}")
 
 
+def struct_is_frozen(annotations: Annotations, place: str) -> bool:
+    """Whether the instances of a struct refuse assignments."""
+    frozen = annotations.get("callosum.frozen", "false")
+    if frozen not in {"true", "false"}:
+        raise ConfigurationError(f'{place}: callosum.frozen = {frozen!r}: write "true" or "false"')
+    return frozen == "true"
+
+
 def check_reserved(annotations: Annotations, fields: Mapping[int, str], place: str) -> None:
     """``callosum.reserved = "3,5-7,oldname"``: no field has one of these ids or names."""
-    refuse_all_but({"callosum.reserved"}, annotations, place)
+    refuse_all_but({"callosum.reserved", "callosum.frozen"}, annotations, place)
     for part in (annotations.get("callosum.reserved") or "").split(","):
         reserved = part.strip()
         low, dash, high = reserved.partition("-")

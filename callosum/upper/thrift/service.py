@@ -6,8 +6,9 @@ A service class has ``thrift_services``, the names of its methods, and for each 
 
 from __future__ import annotations
 
-import keyword
-from collections.abc import Callable, Sequence
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -28,11 +29,14 @@ from callosum.upper.thrift.codec import ENCODINGS, MethodCodecs
 from callosum.upper.thrift.encoding import NO_DEFAULT, Encoding
 from callosum.upper.thrift.fingerprint import fingerprint
 from callosum.upper.thrift.mismatch import encode_error, fields_error
+from callosum.upper.thrift.naming import STUBS_RESERVED, python_name
+from callosum.upper.thrift.payload import MISSING
+from callosum.upper.thrift.sources import sources_of
 from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, struct_of
 
-_STUBS_OWN: Final = frozenset({"with_options", "_options", "_peer", "_service"})
-"""What a stub has besides the methods."""
 _ATTRIBUTE: Final = "__callosum_service__"
+_SECTIONS: Final = re.compile(r"(?:^|\n\n)(?:Args|Raises):\n.*", re.DOTALL)
+"""What the emitter puts behind a doc comment."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +48,8 @@ class Function:
     args: Struct
     result: Struct
     annotations: MethodAnnotations
-    doc: str
+    typed: Callable[..., object] | None
+    """The method of the generated class, which has its types and its doc; None in a module of thriftpy2's."""
 
     @property
     def success(self) -> Field | None:
@@ -75,11 +80,23 @@ def thrift_service(cls: type) -> Service:
     encodings = _encodings(cls)
     methods = {one.name: _method(name, one, encodings) for one in functions}
     mark = fingerprint(name, ((f.name, f.is_oneway, f.args, f.result) for f in functions))
-    bases = tuple(thrift_service(base) for base in cls.__mro__[1:] if is_service_class(base))
+    bases = tuple(thrift_service(base) for base in _extended(cls))
     doc = cls.__dict__.get("__doc__") or ""
-    service = Service(name, methods, mark, bases, doc)
+    service = Service(name, methods, mark, bases, doc, partial(sources_of, cls))
     setattr(cls, _ATTRIBUTE, service)
     return service
+
+
+def _extended(cls: type) -> list[type]:
+    """The services that one extends, the nearest first: a generated one names the next, thriftpy2 derives."""
+    if "__thrift_extends__" not in cls.__dict__:
+        return [base for base in cls.__mro__[1:] if is_service_class(base)]
+    found: list[type] = []
+    base: type | None = cls.__dict__["__thrift_extends__"]
+    while base is not None:
+        found.append(base)
+        base = base.__dict__["__thrift_extends__"]
+    return found
 
 
 def read_service(cls: type) -> tuple[str, list[Function]]:
@@ -88,7 +105,7 @@ def read_service(cls: type) -> tuple[str, list[Function]]:
     Raises:
         ConfigurationError: Its IDL has faults.
     """
-    name = service_name(own_annotations(cls), cls.__name__)
+    name = service_name(own_annotations(cls), cls.__dict__.get("__thrift_name__", cls.__name__))
     _encodings(cls)
     names: list[str] = list(dict.fromkeys(getattr(cls, "thrift_services", ())))
     functions = [_function(cls, one) for one in names]
@@ -99,7 +116,7 @@ def read_service(cls: type) -> tuple[str, list[Function]]:
         check_struct(struct)
     spelled: dict[str, str] = {}
     for one in names:
-        other = spelled.setdefault(python_name(one), one)
+        other = spelled.setdefault(_python_name(one), one)
         if other != one:
             raise ConfigurationError(f"{cls.__name__}: {other} and {one} would have the same name in Python")
     return name, functions
@@ -112,10 +129,9 @@ def _encodings(cls: type) -> tuple[Encoding, ...]:
     return (first, *by_name.values())
 
 
-def python_name(name: str) -> str:
+def _python_name(name: str) -> str:
     """The attribute of stub and handler."""
-    is_taken = keyword.iskeyword(name) or name in _STUBS_OWN or (name.startswith("__") and name.endswith("__"))
-    return f"{name}_" if is_taken else name
+    return python_name(name, STUBS_RESERVED)
 
 
 def _function(cls: type, name: str) -> Function:
@@ -132,9 +148,8 @@ def _function(cls: type, name: str) -> Function:
     for part in (args, result):
         for field_name, on_field in annotations_on(part.cls, "__thrift_field_annotations__").items():
             refuse_all_but(set(), on_field, f"{place}.{field_name}")
-    docs: object = owner.__dict__.get("__thrift_function_docs__")
-    doc = docs.get(name, "") if isinstance(docs, dict) else ""
-    function = Function(name, bool(getattr(result.cls, "oneway", False)), args, result, said, doc)
+    typed = getattr(cls.__dict__.get("__thrift_handler__"), _python_name(name), None)
+    function = Function(name, bool(getattr(result.cls, "oneway", False)), args, result, said, typed)
     _check(function, place)
     return function
 
@@ -168,22 +183,38 @@ def _method(service: str, function: Function, encodings: Sequence[Encoding]) -> 
         service=service,
         name=function.name,
         parameters=tuple(
-            Parameter(one.name, default is not NO_DEFAULT, one.type.text)
+            Parameter(one.name, default is not NO_DEFAULT, one.type.text, None if default is NO_DEFAULT else default)
             for one, default in zip(function.args.fields, defaults, strict=True)
         ),
         codecs=MethodCodecs({one.name: partial(_codec, place, function, one) for one in encodings}),
         cardinality=Cardinality.ONEWAY if function.is_oneway else Cardinality.UNARY,
-        python_name=python_name(function.name),
+        python_name=_python_name(function.name),
         returns=function.success.type.text if function.success else "" if function.is_oneway else "void",
         raises=tuple(one.type.cls for one in function.errors if isinstance(one.type, StructType)),
         idempotent=function.annotations.idempotent,
         key=function.annotations.key,
         timeout=function.annotations.timeout,
-        doc=function.doc,
+        doc=_SECTIONS.sub("", inspect.getdoc(function.typed) or ""),
+        annotations=_annotations(function.typed),
     )
 
 
+def _annotations(typed: Callable[..., object] | None) -> Mapping[str, object]:
+    """The types of a generated method: what its texts mean in its module, or the texts where a name is not there."""
+    if typed is None:
+        return {}
+    try:
+        return inspect.get_annotations(typed, eval_str=True)
+    except (NameError, AttributeError):  # of a module that includes, in a circle, one that is not whole yet
+        return inspect.get_annotations(typed)
+
+
 def _defaults(args: Struct) -> list[object]:
+    """What each parameter has where a caller leaves it out."""
+    for_caller: Mapping[str, object] | None = args.cls.__dict__.get("__thrift_for_caller__")
+    if for_caller is not None:
+        given = [for_caller[one.name] for one in args.fields]
+        return [NO_DEFAULT if default is MISSING else default for default in given]
     return [NO_DEFAULT if one.default is None else one.default for one in args.fields]
 
 
@@ -198,7 +229,7 @@ def _codec(place: str, function: Function, encoding: Encoding) -> MethodCodec:
     return MethodCodec(
         encode_args=encoding.fields_encoder(
             function.args,
-            python_name(function.name),
+            _python_name(function.name),
             names,
             _defaults(function.args),
             partial(fields_error, function.args, f"{place}.args"),

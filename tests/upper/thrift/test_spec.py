@@ -34,7 +34,9 @@ def made(specs: object, **attributes: object) -> type:
 
 
 def test_fields() -> None:
-    negative, seven = struct_of(m.Scattered).fields[:2]
+    by_id = {one.id: one for one in struct_of(m.Scattered).fields}
+    assert list(by_id) == sorted(by_id)
+    negative, seven = by_id[-3], by_id[7]
     assert (negative.id, negative.name, negative.type, negative.is_required) == (-3, "negative", I32, False)
     assert (seven.id, seven.name, seven.type) == (7, "seven", I64)
     assert struct_of(m.Point).fields[0].is_required

@@ -278,6 +278,12 @@ class Namespace:
     annotations: Annotations = ()
 
 
+def stem_of(path: str) -> str:
+    """A path's last name without its extension, whatever that is: Apache's compiler asks for none."""
+    last = path.replace("\\", "/").rpartition("/")[2]
+    return last.rpartition(".")[0] or last
+
+
 @dataclass(frozen=True, slots=True)
 class Include:
     """``include "shared.thrift"``."""
@@ -289,7 +295,7 @@ class Include:
     @property
     def prefix(self) -> str:
         """The name before the dot by which its definitions are reached."""
-        return self.path.replace("\\", "/").rpartition("/")[2].removesuffix(".thrift")
+        return stem_of(self.path)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -315,7 +321,7 @@ class Document:
     @property
     def stem(self) -> str:
         """The file's name without ``.thrift``: the prefix with which others refer to it."""
-        return Include(self.path, Position(1, 1)).prefix
+        return stem_of(self.path)
 
     def namespace(self, *scopes: str) -> str | None:
         """The namespace of the first of the scopes that is there."""
@@ -339,6 +345,8 @@ class Program:
     """All, each before those that include it where includes go in no circle; the root is the last."""
     includes: Mapping[Document, Mapping[str, Document]]
     """Of each, by prefix, in the order of the file."""
+    known: dict[object, object] = field(init=False, repr=False, default_factory=dict)
+    """What was found out about it and is not to be found out again; whose keys are whose is up to them."""
 
     def find(self, document: Document, name: str) -> Found | None:
         """What a name means in a file: ``Point``, or ``shared.Colour``. None where it means nothing."""

@@ -60,7 +60,7 @@ def test_the_two_readings_of_an_input_agree() -> None:
     """What the decoder takes has no fault for the slow reader; what it refuses has one that the reader can name."""
     chance = random.Random(7)
     point, node = m.Point(1, 2), m.Node(name="a", children=[m.Node(after=m.Node())], by_name={"x": m.Node()})
-    numbers = m.Numbers(True, 1, 2, 3, 4, 5.0)
+    numbers = m.Numbers(flag=True, tiny=1, small=2, medium=3, large=4, real=5.0)
     for value in (
         point,
         node,

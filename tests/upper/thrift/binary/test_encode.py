@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from thriftpy2.thrift import TPayload
 
 from callosum.errors import EncodeError
 from callosum.upper.thrift import load
@@ -40,7 +41,7 @@ def test_fields_that_are_not_set_are_not_written() -> None:
 
 
 def test_wide_structs_are_written_in_runs() -> None:
-    wide = type("Wide", (m.Empty.__base__,), {"thrift_spec": {i: (8, f"f{i}", False) for i in range(1, 40)}})
+    wide = type("Wide", (TPayload,), {"thrift_spec": {i: (8, f"f{i}", False) for i in range(1, 40)}})
     value = wide()
     for number in range(1, 40):
         setattr(value, f"f{number}", number)
