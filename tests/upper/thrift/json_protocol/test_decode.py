@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from callosum.upper.thrift.json_protocol import JSON
-from tests.upper.thrift.json_protocol.bodies import decoded, encoded, m, refusal
+from tests.upper.thrift.json_protocol.bodies import decoded, m, refusal
 
 
 def test_fields_are_read_in_any_order_with_white_space_or_without():
