@@ -28,6 +28,7 @@ from callosum.errors import (
     Unavailable,
     Unimplemented,
 )
+from callosum.fingerprint import Difference
 from callosum.interceptors import Interceptor, Next, Retry
 from callosum.listening import ListenEndpoint
 from callosum.malloc import tune_malloc
@@ -49,6 +50,7 @@ __all__ = [
     "ConnectionLost",
     "DeadlineExceeded",
     "DecodeError",
+    "Difference",
     "EncodeError",
     "Interceptor",
     "Internal",

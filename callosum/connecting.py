@@ -336,7 +336,7 @@ class ConnectEndpoint:
         buffer = resend_budget.open_buffer(lambda: end_slow_soon(loop, session))
         core = SessionCore(Role.CONNECTOR, self._terms, buffer)
         core.gate = Gate.OPEN if self.on_connect is None else Gate.AHEAD
-        session = Session(core, self._dispatcher, owner, self._counts)
+        session = Session(core, self._dispatcher, owner, self._counts, self._settings.on_difference)
         session.peer = self.peer
         return session
 

@@ -6,7 +6,8 @@ sessions do none of that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib.metadata
+from collections.abc import Callable, Sequence
 
 from callosum.auth.base import Insecure
 from callosum.connecting import ConnectEndpoint, OnConnect, Order
@@ -15,6 +16,7 @@ from callosum.interceptors import Interceptor
 from callosum.listening import ListenEndpoint
 from callosum.protocol.limits import Limits
 from callosum.protocol.messages import Info
+from callosum.session.comparison import OnDifference
 from callosum.session.registry import Services
 from callosum.settings import Settings, addresses_of
 
@@ -32,6 +34,8 @@ def listen(
     max_concurrency: int = 100,
     max_pending: int = 10_000,
     expose_errors: bool = False,
+    strict: bool = False,
+    reflection: bool = False,
 ) -> ListenEndpoint:
     """Serve services at one address or several; ``async with`` opens the endpoint.
 
@@ -48,13 +52,16 @@ def listen(
         max_concurrency: Handlers that run at a time.
         max_pending: Calls that wait for a handler; more are refused at once (ResourceExhausted, REJECTED).
         expose_errors: Whether callers see type and text of exceptions that the IDL does not declare.
+        strict: Whether calls of a service are refused where the peer has another version of it, or does not serve it.
+            Without it they are made, and what differs is logged when the session opens; see `Peer.differences`.
+        reflection: Whether whoever may call is also told which services there are, and what their interfaces are.
 
     Raises:
         ConfigurationError: At once, with every fault of every handler, of the address, or of an option.
     """
     settings = Settings(
         addresses_of(address),
-        services,
+        _reflecting(services) if reflection else services,
         auth,
         interceptors,
         timeout,
@@ -64,6 +71,7 @@ def listen(
         max_concurrency,
         max_pending,
         expose_errors,
+        on_difference=_on_difference(strict=strict),
     )
     return ListenEndpoint(settings)
 
@@ -85,6 +93,8 @@ def connect(
     max_concurrency: int = 100,
     max_pending: int = 10_000,
     expose_errors: bool = False,
+    strict: bool = False,
+    reflection: bool = False,
 ) -> ConnectEndpoint:
     """Connect to one address, or to the first of several that answers; ``async with`` gives the `Peer`.
 
@@ -97,20 +107,22 @@ def connect(
         info: What the other side reads as ``peer.info``.
         order: Of several addresses: ``given``, or ``random``.
         interceptors: Around each call of a stub, and around each handler; the first is the outermost.
-        timeout, heartbeat, grace, limits, max_concurrency, max_pending, expose_errors: As for `listen`.
+        timeout, heartbeat, grace, limits, max_concurrency, max_pending, expose_errors, strict, reflection: As for
+            `listen`.
 
     Raises:
         ConfigurationError: At once, with every fault of every handler, of an address, or of an option.
         ConnectError: From entering: no session was opened in time.
         AuthenticationError: From entering: the other side refused us.
     """
+    services = services if services is not None else {}
     try:
         order = Order(order)
     except ValueError:
         raise ConfigurationError(f"order={order!r}: write 'given' or 'random'") from None
     settings = Settings(
         addresses_of(address),
-        services if services is not None else {},
+        _reflecting(services) if reflection else services,
         auth,
         interceptors,
         timeout,
@@ -122,5 +134,19 @@ def connect(
         expose_errors,
         info or {},
         connect_timeout,
+        _on_difference(strict=strict),
     )
     return ConnectEndpoint(settings, connect_timeout=connect_timeout, on_connect=on_connect, order=order)
+
+
+def _on_difference(*, strict: bool) -> OnDifference:
+    return OnDifference.REFUSE if strict else OnDifference.WARN
+
+
+def _reflecting(services: Services) -> Services:
+    """The services, and one that tells about them. It is written in an IDL, so the engine does not import it."""
+    points = importlib.metadata.entry_points(group="callosum.builtin", name="reflection")
+    if not points:
+        raise ConfigurationError("reflection=True: the installed callosum has no reflection: install it again")
+    with_reflection: Callable[[Services], Services] = next(iter(points)).load()
+    return with_reflection(services)

@@ -353,7 +353,7 @@ class ListenEndpoint:
         loop = asyncio.get_running_loop()
         buffer = resend_budget.open_buffer(lambda: end_slow_soon(loop, session))
         core = SessionCore(Role.LISTENER, self._terms, buffer)
-        session = Session(core, self._dispatcher, self._on_life, self._counts)
+        session = Session(core, self._dispatcher, self._on_life, self._counts, self._settings.on_difference)
         session.peer = Peer(_Route(session), self._settings.timeout, self._chain)
         self._sessions[ident] = session
         self._openings[session] = loop.call_later(HANDSHAKE_TIMEOUT, self._give_up, session)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast, overload
 
 from callosum.context import Key, Metadata
 from callosum.errors import ConfigurationError, ConnectionLost, Outcome
+from callosum.fingerprint import Difference
 from callosum.interceptors import Next
 from callosum.protocol.calls import SessionState
 from callosum.protocol.core import Role
 from callosum.protocol.messages import Info, Offered
-from callosum.service import ServiceClass, service_of
+from callosum.service import Service, ServiceClass, service_of
 from callosum.stub import StubOptions, check_options, stub_class
 
 if TYPE_CHECKING:
@@ -68,15 +69,17 @@ class Peer:
     Attributes:
         chain: The engine's: the interceptors around each outgoing call, or None.
         route: The engine's: the way that calls take.
+        called: The engine's: the services of which stubs were made.
     """
 
-    __slots__ = ("__weakref__", "_closed", "_timeout", "chain", "route")
+    __slots__ = ("__weakref__", "_closed", "_timeout", "called", "chain", "route")
 
     def __init__(self, route: Route, timeout: float | None, chain: Next | None) -> None:
         self._timeout = timeout
         self._closed = asyncio.Event()
         self.chain = chain
         self.route = route
+        self.called: dict[Service, None] = {}
         _peers.add(self)
 
     @overload
@@ -114,11 +117,18 @@ class Peer:
             metadata: What travels with each call.
 
         Raises:
-            ConfigurationError: The class names no service, or an option cannot be.
+            ConfigurationError: The class names no service, or an option cannot be; of a strict endpoint also: the
+                other side serves another version of it, or does not serve it.
         """
         options = StubOptions(self._timeout if timeout is None else timeout, key, metadata)
         check_options(options)
-        return cast(S, stub_class(service_of(cast(type, service)))(self, options))
+        called = service_of(cast(type, service))
+        if called not in self.called:
+            self.called[called] = None
+            for session in self.route.sessions:
+                session.comparison.include(called)
+        self.route.session.comparison.check_service(called)
+        return cast(S, stub_class(called)(self, options))
 
     @property
     def info(self) -> Info:
@@ -142,6 +152,14 @@ class Peer:
     def services(self) -> tuple[Offered, ...]:
         """What the other side serves: names, fingerprints and encodings."""
         return tuple(self.route.session.services.values())
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """Which services that are called here the other side has in another version, or not at all, and what differs.
+
+        Of the present session, and of services of which a stub was made; empty until the session is open.
+        """
+        return self.route.session.comparison.differences
 
     @property
     def state(self) -> PeerState:

@@ -41,6 +41,8 @@ class Parameter:
     """A caller may leave it out; a handler gets it all the same."""
     type: str = ""
     """Its type as the IDL spells it, for people."""
+    default: Any = None  # a value of any IDL type
+    """What a handler gets where a caller leaves it out; None where ``has_default`` is false."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +72,8 @@ class Method:
     """The method's name in the IDL and on the wire."""
     parameters: tuple[Parameter, ...]
     codecs: Mapping[str, MethodCodec]
-    """By the encoding's name (``thrift-binary``), the preferred one first."""
+    """By the encoding's name (``thrift-binary``), the preferred one first. An IDL layer may make each codec when it is
+    first asked for: who wants the names alone asks for no value."""
     cardinality: Cardinality = Cardinality.UNARY
     python_name: str = ""
     """The attribute of stub and handler: the name, with an underscore behind a reserved word or ``with_options``."""
@@ -84,6 +87,9 @@ class Method:
     timeout: float | None = None
     """The IDL's own default, in seconds."""
     doc: str = ""
+    annotations: Mapping[str, object] = field(default_factory=dict)
+    """Types of Python, or texts of them, by the parameter's name in Python, and what it returns by ``return``:
+    the annotations of a stub's method. Empty where the IDL layer has none."""
     wire_name: str = field(default="", init=False)
     """``Service/method``."""
     flags: int = field(default=0, init=False)
@@ -144,9 +150,12 @@ class Service:
     methods: Mapping[str, Method]
     """By the method's name in the IDL."""
     fingerprint: str
-    """SHA-256, in hex, over names, ids, wire types and requiredness, recursively."""
+    """Text of `callosum.fingerprint`: digests over names, ids, wire types and requiredness, recursively."""
     bases: tuple[Service, ...] = ()
     doc: str = ""
+    sources: Callable[[], Mapping[str, str]] = dict
+    """The files of its IDL, for reflection: text by relative path, the file that defines the service last; empty where
+    there are none. Called when somebody asks."""
     codecs: tuple[str, ...] = field(default=(), init=False)
     """The encodings that all methods have, the preferred one first."""
 
@@ -158,9 +167,15 @@ class Service:
 
     def describe(self) -> str:
         """The service for people: one line a method."""
-        lines = [f"service {self.name}" + (f"  # {self.doc}" if self.doc else "")]
-        lines += [f"    {m.signature()}" + (f"  # {m.doc}" if m.doc else "") for m in self.methods.values()]
+        lines = [f"service {self.name}{_remark(self.doc)}"]
+        lines += [f"    {m.signature()}{_remark(m.doc)}" for m in self.methods.values()]
         return "\n".join(lines)
+
+
+def _remark(doc: str) -> str:
+    """The first line of a doc, behind what it is about."""
+    first = doc.strip().partition("\n")[0].rstrip()
+    return f"  # {first}" if first else ""
 
 
 class ServiceClass(Generic[S]):
@@ -185,8 +200,8 @@ def service_of(service_class: type) -> Service:
         ConfigurationError: No installed IDL layer knows the class, or its IDL has faults.
     """
     is_class = isinstance(service_class, type)  # it is what users wrote
-    known: Service | None = service_class.__dict__.get("__callosum_service__") if is_class else None
-    if known is not None:
+    known: object = service_class.__dict__.get("__callosum_service__") if is_class else None
+    if isinstance(known, Service):
         return known
     layers, missing = _upper_layers()
     for layer in layers if is_class else ():

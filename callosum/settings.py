@@ -14,6 +14,7 @@ from callosum.protocol.handshake import HEARTBEAT_CEILING, HEARTBEAT_FLOOR, Term
 from callosum.protocol.limits import MAX_FRAME_0, MAX_RECORDS, Limits
 from callosum.protocol.messages import Info
 from callosum.protocol.positions import ResendBudget
+from callosum.session.comparison import OnDifference
 from callosum.session.counters import Counters
 from callosum.session.dispatch import HandlerDispatcher
 from callosum.session.registry import Registry, Services
@@ -46,6 +47,7 @@ class Settings:
     info: Info = field(default_factory=dict)
     patience: float | None = None
     """Seconds."""
+    on_difference: OnDifference = OnDifference.WARN
 
     def __post_init__(self) -> None:
         if not self.addresses:

@@ -193,12 +193,20 @@ def _note_executed(error: Exception) -> None:
 
 
 def _signature(method: Method) -> inspect.Signature:
-    """The method's own, for help() and completion."""
-    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    """The method's own, for help() and completion.
+
+    The parameters are in the IDL's order. Python lets none without a default follow one that has a default: from there
+    on they are shown as keywords, though the IDL's order holds for all.
+    """
+    unset, positional = inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter("self", positional)]
-    for parameter in method.parameters:
-        name = parameter.name if not keyword.iskeyword(parameter.name) else f"{parameter.name}_"
-        default = ... if parameter.has_default else inspect.Parameter.empty
-        kind = inspect.Parameter.KEYWORD_ONLY if default is ... else positional
-        parameters.append(inspect.Parameter(name, kind, default=default))
-    return inspect.Signature(sorted(parameters, key=lambda parameter: parameter.kind))
+    has_default = is_forced = False
+    for one in method.parameters:
+        has_default = has_default or one.has_default
+        is_forced = is_forced or (has_default and not one.has_default)
+        kind = inspect.Parameter.KEYWORD_ONLY if is_forced else positional
+        name = f"{one.name}_" if keyword.iskeyword(one.name) else one.name
+        default = one.default if one.has_default else unset
+        annotation = method.annotations.get(name, unset)
+        parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
+    return inspect.Signature(parameters, return_annotation=method.annotations.get("return", unset))

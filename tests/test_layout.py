@@ -11,7 +11,7 @@ import callosum
 
 TESTS = Path(__file__).parent
 PACKAGE = Path(next(iter(callosum.__path__)))
-OTHERS = {"benchmarks", "docs", "examples", "fuzz", "hostile", "interop", "soak", "typing"}
+OTHERS = {"benchmarks", "codegen", "docs", "examples", "fuzz", "hostile", "interop", "soak", "typing"}
 """Folders of tests that cross the modules."""
 OWN = {"test_conftest.py", "test_layout.py"}
 """Tests of the tests."""

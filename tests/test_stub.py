@@ -43,10 +43,10 @@ def test_a_stub_has_the_methods_of_its_service():
 
 def test_signatures_and_names_are_those_of_the_idl():
     parameters = (
-        Parameter("later", has_default=True),
+        Parameter("later", has_default=True, default=7),
         Parameter("class"),
         Parameter("message"),
-        Parameter("first", has_default=True),
+        Parameter("first", has_default=True, default=[]),
     )
     codecs = {"text": text_codec()}
     odd = Service(
@@ -60,10 +60,18 @@ def test_signatures_and_names_are_those_of_the_idl():
     )
     made = stub_class(odd)
     assert made.__doc__ == "A service."
-    assert str(inspect.signature(made.many)) == "(self, class_, message, *, later=Ellipsis, first=Ellipsis)"  # type: ignore[attr-defined]
+    assert str(inspect.signature(made.many)) == "(self, later=7, *, class_, message, first=[])"  # type: ignore[attr-defined]
     assert made.many.__doc__ == "Takes many."  # type: ignore[attr-defined]
     assert made.with_options is Stub.with_options
     assert made.with_options_.__name__ == "with_options_"  # type: ignore[attr-defined]
+
+
+def test_a_signature_has_the_types_of_python_where_the_idl_layer_knows_them():
+    parameters = (Parameter("class"), Parameter("at"), Parameter("times", has_default=True, default=1))
+    annotations = {"class_": str, "times": "int | None", "return": bytes}
+    typed = Method("Typed", "say", parameters, {"text": text_codec()}, annotations=annotations)
+    say = stub_class(Service("Typed", {"say": typed}, "f")).say  # type: ignore[attr-defined]
+    assert str(inspect.signature(say)) == "(self, class_: str, at, times: 'int | None' = 1) -> bytes"
 
 
 def test_options_are_added_and_replaced():

@@ -52,7 +52,7 @@ class HandlerDispatcher:
         target = self._targets.get(request.method)
         if target is None:
             self._refuse(call, Code.UNIMPLEMENTED, self._unknown(request.method))
-        elif request.codec not in target.codecs:
+        elif request.codec not in target.encodings:
             self._refuse(call, Code.UNIMPLEMENTED, f"{request.method} is not served in the encoding {request.codec!r}")
         elif target.is_oneway and not request.flags & ONEWAY:
             self._refuse(

@@ -5,16 +5,35 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from callosum.errors import ConfigurationError
+from callosum.fingerprint import whole_of
 from callosum.protocol.messages import Offered
 from callosum.service import Cardinality, Method, MethodCodec, Service, service_of
 
+MAX_DETAILS: Final = 128 * 1024
+"""Bytes of all fingerprints together, past which each says no more than that a service differs."""
 Handler = object
 """The user's object: it has one async method for each method of its service."""
 Services = Mapping[type, Handler] | Sequence[Handler]
 """``{service class: handler}``, or a list of handlers whose classes name their service (generated code)."""
+
+
+class Codecs(dict[str, MethodCodec]):
+    """A method's codecs by the name that a request carries: each is looked up when the first request needs it.
+
+    An IDL layer may make them only then, and a method is served in more encodings than are used.
+    """
+
+    def __init__(self, method: Method, default: str) -> None:
+        super().__init__()
+        self._method = method
+        self._default = default
+
+    def __missing__(self, name: str) -> MethodCodec:
+        codec = self[name] = self._method.codecs[name or self._default]
+        return codec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,8 +42,10 @@ class Target:
 
     method: Method
     run: Callable[..., Awaitable[Any]]  # a result of any IDL type
+    encodings: frozenset[str]
+    """The names that a request may carry; "" is the service's first."""
     codecs: Mapping[str, MethodCodec]
-    """By the name that a request carries; "" is the service's first."""
+    """By these names."""
     is_oneway: bool
 
 
@@ -34,8 +55,10 @@ class Registry:
     def __init__(self, services: Services) -> None:
         self.targets: dict[str, Target] = {}
         """By the method's name on the wire."""
+        self.services: tuple[Service, ...] = ()
+        """Those that are served, bases included."""
         self.offered: tuple[Offered, ...] = ()
-        """What the other side is told."""
+        """What the other side is told of them."""
         faults: list[str] = []
         handlers = list(_handlers(services, faults))
         self._register(handlers, faults)
@@ -48,12 +71,12 @@ class Registry:
             if service.name in names:
                 faults.append(f"two handlers for a service {service.name}: one endpoint serves each name once")
             names[service.name] = handler
-        offered = [(service, handler) for service, handler in handlers]
-        offered += _bases(handlers, names)
-        for service, handler in offered:
+        served = [*handlers, *_bases(handlers, names)]
+        for service, handler in served:
             for method in service.methods.values():
                 self._register_method(service, method, handler, faults)
-        self.offered = tuple(Offered(s.name, s.fingerprint, s.codecs) for s, _ in offered)
+        self.services = tuple(service for service, _ in served)
+        self.offered = _offered(self.services)
 
     def _register_method(self, service: Service, method: Method, handler: Handler, faults: list[str]) -> None:
         fault = _fault(method, handler)
@@ -62,10 +85,19 @@ class Registry:
             if text not in faults:
                 faults.append(text)
             return
-        codecs = dict(method.codecs)
-        codecs[""] = method.codecs[service.codecs[0]] if service.codecs else method.preferred
+        encodings = frozenset(("", *method.codecs))
+        codecs = Codecs(method, service.codecs[0] if service.codecs else next(iter(method.codecs)))
         run = getattr(handler, method.python_name or method.name)
-        self.targets[method.wire_name] = Target(method, run, codecs, method.cardinality is Cardinality.ONEWAY)
+        is_oneway = method.cardinality is Cardinality.ONEWAY
+        self.targets[method.wire_name] = Target(method, run, encodings, codecs, is_oneway)
+
+
+def _offered(services: Sequence[Service]) -> tuple[Offered, ...]:
+    """What is said of the services in the handshake, whose bodies are bounded; without details where these are many."""
+    is_small = sum(len(service.fingerprint.encode()) for service in services) <= MAX_DETAILS
+    return tuple(
+        Offered(one.name, one.fingerprint if is_small else whole_of(one.fingerprint), one.codecs) for one in services
+    )
 
 
 def _handlers(services: Services, faults: list[str]) -> Iterable[tuple[Service, Handler]]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from callosum.channel import Channel, Dispatcher, Failure
 from callosum.context import Key, Metadata
 from callosum.errors import (
+    CallosumError,
     Code,
     ConnectionLost,
     DeadlineExceeded,
@@ -30,7 +31,7 @@ from callosum.errors import (
 )
 from callosum.lower.base import Connection, Frames
 from callosum.protocol import headers, wire
-from callosum.protocol.calls import IncomingState, OutgoingCall, SessionState
+from callosum.protocol.calls import IncomingState, OutgoingCall, OutgoingState, SessionState
 from callosum.protocol.core import SessionCore
 from callosum.protocol.events import Broken, Ended, Event, NotResumed, Opened, Refused
 from callosum.protocol.limits import MAX_RECORDS
@@ -47,6 +48,7 @@ from callosum.protocol.messages import (
 )
 from callosum.protocol.outbox import Gate
 from callosum.service import Body, Method, MethodCodec
+from callosum.session.comparison import Comparison, OnDifference
 from callosum.session.counters import Counters
 from callosum.session.inbound import SessionInbound
 from callosum.session.waking import Waiter
@@ -96,11 +98,19 @@ class Caller(Waiter[Body]):
 class Session(Channel):
     """One end of a session, on the running event loop."""
 
-    def __init__(self, core: SessionCore, dispatcher: Dispatcher, owner: Owner, counters: Counters) -> None:
+    def __init__(
+        self,
+        core: SessionCore,
+        dispatcher: Dispatcher,
+        owner: Owner,
+        counters: Counters,
+        on_difference: OnDifference = OnDifference.WARN,
+    ) -> None:
         self.core = core
         self.peer: Peer  # set by the owner, before the first call can arrive
         self.services: dict[str, Offered] = {}
         """What the other side serves, by name."""
+        self.comparison = Comparison(on_difference)
         self.dispatcher = dispatcher
         self._owner = owner
         self._counters = counters
@@ -203,11 +213,19 @@ class Session(Channel):
     # --- calls: what stubs call ---------------------------------------------------------------------------------------
 
     def codec(self, method: Method) -> tuple[str, MethodCodec]:
-        """The first encoding of the method that the other side knows too."""
+        """The first encoding of the other side's that the method has too.
+
+        It has no name where it is the other side's first, and where the two have nothing in common. While it is not
+        known what the other side has, every encoding has its name.
+
+        Raises:
+            ConfigurationError: Its service differs at the other side, and the endpoint is strict.
+        """
         found = self._codecs.get(method)
         if found is None:
+            self.comparison.check(method)
             offered = self.services.get(method.service)
-            found = "", method.preferred
+            found = "" if offered is not None else next(iter(method.codecs)), method.preferred
             if offered is not None:
                 for name in offered.codecs:
                     if name in method.codecs:
@@ -283,10 +301,21 @@ class Session(Channel):
         now = self._loop.time()
         for call in calls:
             caller: Caller | None = call.waiter
-            if caller is not None and not caller.done():
-                caller.session, caller.call = self, call
+            if caller is None or caller.done():
+                continue
+            call.codec = call.codec or caller.session.first_encoding(call.method)
+            caller.session, caller.call = self, call
+            refusal = self.comparison.refusal(call.method)
+            if refusal is None:
                 self.core.open_call(call, now)
+            else:
+                self.fail(call, refusal)
         self.flush_soon()
+
+    def first_encoding(self, wire_name: str) -> str:
+        """The name of the encoding that calls of a method have here where they name none."""
+        offered = self.services.get(wire_name.partition("/")[0])
+        return offered.codecs[0] if offered is not None and offered.codecs else ""
 
     def leave(self, call: OutgoingCall) -> None:
         """The caller was cancelled: so is its call."""
@@ -504,6 +533,7 @@ class Session(Channel):
             case Opened():
                 self.services = {offered.name: offered for offered in event.services}
                 self._codecs.clear()
+                self._compare()
             case Broken():
                 self._break(event)
                 return
@@ -512,6 +542,16 @@ class Session(Channel):
             case _:
                 pass
         self._owner(self, event)
+
+    def _compare(self) -> None:
+        """Calls that wait for the session may turn out to be of a version that must not be called."""
+        peer = self.peer
+        self.comparison.begin(self.services, peer.called, peer.address)
+        for call in [*self.outbox.queued_ahead(), *self.outbox.queued()]:
+            refusal = self.comparison.refusal(call.method)
+            if refusal is not None and call.state is OutgoingState.QUEUED:
+                self.core.outgoing.cancel(call, CancelReason.CANCELLED)
+                self.fail(call, refusal)
 
     def _break(self, event: Broken) -> None:
         connection, self.connection = self.connection, None
@@ -541,8 +581,8 @@ class Session(Channel):
         assert connection is not None, "an answer came over it"
         return connection
 
-    def fail(self, call: OutgoingCall, failure: ConnectionLost) -> None:
-        """End a call that no session takes over."""
+    def fail(self, call: OutgoingCall, failure: CallosumError) -> None:
+        """End a call that no session has, or has any more."""
         call.failure = failure
         self._settle(call)
         self._resume_soon()

@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from callosum.upper.thrift import load
-from callosum.upper.thrift.parsing import struct_classes
+from callosum.upper.thrift.enums import Enum
+from callosum.upper.thrift.payload import DeclaredException, Struct, Union
 from callosum.upper.thrift.service import Function, is_service_class, read_service
 
 HERE = Path(__file__).parent
@@ -43,13 +44,17 @@ class IdlFile:
     @property
     def structs(self) -> list[type]:
         """Structs, unions and exceptions, and those of arguments and results."""
-        return list(struct_classes(self.module))
+        return [*self.defined.values(), *(part for one in self.services for part in _own_parts(one))]
 
     @property
     def defined(self) -> dict[str, type]:
         """Structs, unions and exceptions by their names."""
-        meta = self.module.__thrift_meta__
-        return {cls.__name__: cls for kind in ("structs", "unions", "exceptions") for cls in meta[kind]}
+        return {cls.__name__: cls for cls in classes_of(self.module) if issubclass(cls, Struct | Union)}
+
+    @property
+    def enums(self) -> list[type[Enum]]:
+        """The enums."""
+        return [cls for cls in classes_of(self.module) if issubclass(cls, Enum)]
 
     @property
     def services(self) -> list[type]:
@@ -64,8 +69,30 @@ def _loaded(path: Path) -> ModuleType:
 
 def services_of(module: ModuleType) -> list[type]:
     """The service classes of a module."""
-    found: list[type] = module.__thrift_meta__["services"]
-    return found
+    return [cls for cls in classes_of(module) if is_service_class(cls)]
+
+
+def classes_of(module: ModuleType) -> list[type]:
+    """Those that a module defines, once each: a typedef is another name for one."""
+    own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
+    return list(dict.fromkeys(own))
+
+
+def kind_of(cls: type) -> str:
+    """The word with which an IDL defines a struct, union or exception."""
+    return "union" if issubclass(cls, Union) else "exception" if issubclass(cls, DeclaredException) else "struct"
+
+
+def extended_by(service: type) -> type | None:
+    """The service class that one extends."""
+    base: type | None = service.__dict__["__thrift_extends__"]
+    return base
+
+
+def _own_parts(service: type) -> Iterator[type]:
+    """The structs of the arguments and results of a service's own functions."""
+    for one in service.__dict__["thrift_functions"]:
+        yield from (getattr(service, f"{one.name}_{part}") for part in ("args", "result"))
 
 
 def functions_of(service: type) -> dict[str, Function]:
@@ -76,7 +103,10 @@ def functions_of(service: type) -> dict[str, Function]:
 
 def with_bases(service: type) -> Iterator[type]:
     """A service class and those that it extends: whoever serves it answers for all of them."""
-    return (one for one in service.__mro__ if is_service_class(one))
+    base: type | None = service
+    while base is not None:
+        yield base
+        base = extended_by(base)
 
 
 FILES = [IdlFile(path) for path in sorted((HERE / "idl").rglob("*.thrift"))]

@@ -19,7 +19,8 @@ from typing import Any
 import callosum
 from callosum.context import current_call
 from callosum.upper.thrift import load
-from callosum.upper.thrift.service import Function, python_name
+from callosum.upper.thrift.emit.scope import function_name
+from callosum.upper.thrift.service import Function
 from callosum.upper.thrift.spec import Struct
 from tests.interop.catalogue import HERE, functions_of, services_of
 from tests.interop.expecting import digest, drawn
@@ -73,7 +74,7 @@ def _method(function: Function, witness: WitnessHandler) -> Callable[..., Any]:
 
 def handler(service: type, witness: WitnessHandler) -> object:
     """A handler of a service, whatever it is."""
-    methods = {python_name(name): _method(one, witness) for name, one in functions_of(service).items()}
+    methods = {function_name(name): _method(one, witness) for name, one in functions_of(service).items()}
     return type(f"{service.__name__}Handler", (), methods)()
 
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import callosum
 from callosum.errors import DecodeError, InvalidArgument, Outcome
-from callosum.upper.thrift.service import Function, python_name
+from callosum.upper.thrift.emit.scope import function_name
+from callosum.upper.thrift.service import Function
 from callosum.upper.thrift.spec import StructType, Type
 from tests.interop.catalogue import EXAMPLES, SERVING, TEST_TIMEOUT, IdlFile, functions_of, with_bases
 from tests.interop.expecting import Unreadable, digest, drawn, received, received_fields
@@ -109,7 +110,7 @@ class _Calls:
     def start(self, values: list[Any], outcome: int, *, is_by_name: bool = False) -> Any:
         """The call, not yet awaited."""
         stub = self.stub.with_options(metadata={"outcome": str(outcome)})
-        method = getattr(stub, python_name(self.caller.name))
+        method = getattr(stub, function_name(self.caller.name))
         if is_by_name:
             return method(**{one.name: value for one, value in zip(self.caller.args.fields, values, strict=True)})
         return method(*values)

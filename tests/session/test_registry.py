@@ -7,6 +7,7 @@ import pytest
 
 import callosum.service
 from callosum.errors import ConfigurationError
+from callosum.fingerprint import MethodText, whole_of, write_fingerprint
 from callosum.protocol.messages import Offered
 from callosum.service import Cardinality, Method, Parameter, Service, ServiceClass, service_of
 from callosum.session.registry import Registry
@@ -34,7 +35,18 @@ def test_what_is_served():
     assert target.run == handler.say
     assert not target.is_oneway
     assert registry.targets["Echo/poke"].is_oneway
-    assert set(target.codecs) == {"", "text"}
+    assert target.encodings == {"", "text"}
+
+
+def test_more_details_than_a_handshake_should_have_are_left_out():
+    def named(name: str) -> type[ServiceClass[object]]:
+        methods = {f"{'m' * 200}{number}": MethodText("", "") for number in range(300)}
+        return service_class(Service(name, {}, write_fingerprint(name, methods)))
+
+    few, many = Registry({named("S0"): object()}), Registry({named(f"S{n}"): object() for n in range(2)})
+    assert len(few.offered[0].fingerprint) > 60_000
+    assert many.offered[0].fingerprint == whole_of(few.offered[0].fingerprint)
+    assert {len(one.fingerprint) for one in many.offered} == {64}
 
 
 def test_every_fault_of_every_handler_is_named_at_once():

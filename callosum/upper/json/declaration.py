@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import typing
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from callosum.errors import ConfigurationError
+from callosum.fingerprint import MethodText, write_fingerprint
 from callosum.service import Cardinality, Method, Parameter, Service
 from callosum.upper.json.codec import method_codec
 from callosum.upper.json.exceptions import ExceptionForm, exception_form
@@ -133,7 +133,12 @@ def _method(service: str, declared: Declared) -> Method:
         service=service,
         name=declared.name,
         parameters=tuple(
-            Parameter(one.name, one.default is not one.empty, type_text(declared.types[one.name]))
+            Parameter(
+                one.name,
+                one.default is not one.empty,
+                type_text(declared.types[one.name]),
+                None if one.default is one.empty else one.default,
+            )
             for one in declared.parameters
         ),
         codecs={CODEC: method_codec(_arguments(declared, place), declared.types["return"], declared.raises, place)},
@@ -145,6 +150,7 @@ def _method(service: str, declared: Declared) -> Method:
         key=marks.key,
         timeout=marks.timeout,
         doc=declared.doc,
+        annotations=declared.types,
     )
 
 
@@ -161,18 +167,20 @@ def _arguments(declared: Declared, place: str) -> type[msgspec.Struct]:
 
 
 def fingerprint(name: str, declared: list[Declared]) -> str:
-    """SHA-256, in hex, over the names, the types as JSON Schema, and what is required."""
-    methods = [
-        [
-            one.name,
-            one.marks.cardinality.value,
-            [[p.name, p.default is p.empty, _schema(one.types[p.name])] for p in one.parameters],
-            _schema(one.types["return"]),
-            sorted([form.name, _schema(form.fields)] for form in one.raises),
-        ]
-        for one in sorted(declared, key=lambda one: one.name)
-    ]
-    return hashlib.sha256(msgspec.json.encode([name, methods], order="deterministic")).hexdigest()
+    """Digests of the names, the types as JSON Schema, and what is required."""
+    methods: list[list[Any]] = []  # what is in JSON Schema
+    parts: dict[str, MethodText] = {}
+    for one in sorted(declared, key=lambda one: one.name):
+        arguments = [[p.name, p.default is p.empty, _schema(one.types[p.name])] for p in one.parameters]
+        answer = [_schema(one.types["return"]), sorted([form.name, _schema(form.fields)] for form in one.raises)]
+        methods.append([one.name, one.marks.cardinality.value, arguments, *answer])
+        is_oneway = one.marks.cardinality is Cardinality.ONEWAY
+        parts[one.name] = MethodText(_text(arguments), None if is_oneway else _text(answer))
+    return write_fingerprint(_text([name, methods]), parts)
+
+
+def _text(schemas: Any) -> str:  # what is in JSON Schema
+    return msgspec.json.encode(schemas, order="deterministic").decode()
 
 
 def _schema(annotation: Any) -> Any:  # a type, and what is in JSON Schema

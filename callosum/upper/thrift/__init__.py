@@ -8,10 +8,12 @@ unions are checked only where the module is in ``sys.modules``.
 from __future__ import annotations
 
 from callosum.service import Service
-from callosum.upper.thrift.loader import load
+from callosum.upper.thrift.idl.faults import IdlError
+from callosum.upper.thrift.import_hook import install_import_hook, remove_import_hook
+from callosum.upper.thrift.loader import load, load_string
 from callosum.upper.thrift.service import is_service_class, thrift_service
 
-__all__ = ["ThriftLayer", "load"]
+__all__ = ["IdlError", "ThriftLayer", "install_import_hook", "load", "load_string", "remove_import_hook"]
 
 
 class ThriftLayer:

@@ -1,13 +1,13 @@
-"""What callosum's annotations in an IDL say: ``callosum.name``, ``idempotent``, ``key``, ``timeout``, ``reserved``.
+"""What callosum's annotations in an IDL say: ``callosum.name``, ``encoding``, ``idempotent``, ``key`` and others.
 
-Law: an annotation of callosum's is obeyed or refused, never ignored. thriftpy2 keeps those of services, functions,
-structs and fields; `load` refuses the ones that stand where thriftpy2 drops them.
+Law: an annotation of callosum's is obeyed or refused, never ignored. `annotated` holds those of a file against this,
+with their places; those of a module that thriftpy2 loaded, which keeps some, are looked at when its service is made.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,12 +48,24 @@ def own_annotations(owner: type) -> Annotations:
 
 def service_name(annotations: Annotations, default: str) -> str:
     """The service's name on the wire."""
-    refuse_all_but({"callosum.name"}, annotations, default)
+    refuse_all_but({"callosum.name", "callosum.encoding"}, annotations, default)
     if "callosum.name" not in annotations:
         return default
     name = annotations["callosum.name"] or ""
     if not name or "/" in name or not name.isprintable() or name != name.strip():
         raise ConfigurationError(f'{default}: callosum.name = {name!r}: give a name without "/" and spaces around it')
+    return name
+
+
+def preferred_encoding(annotations: Annotations, known: Sequence[str], place: str) -> str:
+    """The encoding that the service prefers: the first of those known where its annotations name none.
+
+    Raises:
+        ConfigurationError: There is none of that name.
+    """
+    name = annotations["callosum.encoding"] if "callosum.encoding" in annotations else known[0]
+    if name is None or name not in known:
+        raise ConfigurationError(f"{place}: callosum.encoding = {name!r}: there is {_listed([*known])}")
     return name
 
 
@@ -94,9 +106,17 @@ def refuse_all_but(allowed: set[str], annotations: Annotations, place: str) -> N
             raise ConfigurationError(f"{place}: callosum has no annotation {name} at this place: {here}")
 
 
+def struct_is_frozen(annotations: Annotations, place: str) -> bool:
+    """Whether the instances of a struct refuse assignments."""
+    frozen = annotations.get("callosum.frozen", "false")
+    if frozen not in {"true", "false"}:
+        raise ConfigurationError(f'{place}: callosum.frozen = {frozen!r}: write "true" or "false"')
+    return frozen == "true"
+
+
 def check_reserved(annotations: Annotations, fields: Mapping[int, str], place: str) -> None:
     """``callosum.reserved = "3,5-7,oldname"``: no field has one of these ids or names."""
-    refuse_all_but({"callosum.reserved"}, annotations, place)
+    refuse_all_but({"callosum.reserved", "callosum.frozen"}, annotations, place)
     for part in (annotations.get("callosum.reserved") or "").split(","):
         reserved = part.strip()
         low, dash, high = reserved.partition("-")

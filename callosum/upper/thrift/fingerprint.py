@@ -1,4 +1,4 @@
-"""A service's fingerprint: SHA-256 over what two sides must agree on.
+"""A service's fingerprint: digests of what two sides must agree on, as a whole and method by method.
 
 That is the names of service, methods, fields and structs, the ids of fields, their types on the wire and whether they
 are required, recursively. The order of definitions in the file, defaults and docs do not change it, nor does what a
@@ -7,10 +7,10 @@ raw module of thriftpy2 does not tell: enums are integers here, and unions are s
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from callosum.fingerprint import MethodText, write_fingerprint
 from callosum.upper.thrift.spec import (
     EnumType,
     ListType,
@@ -21,6 +21,7 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    UuidType,
     struct_of,
 )
 
@@ -34,7 +35,7 @@ class _Writer:
 
     def type(self, kind: Type) -> str:
         match kind:
-            case NumberType() | TextType():
+            case NumberType() | TextType() | UuidType():
                 return kind.text
             case EnumType():
                 return "i32"
@@ -55,15 +56,26 @@ class _Writer:
         texts = (f"{f.id} {f.name} {self.type(f.type)}{' required' * f.is_required}" for f in ordered)
         return f"{struct.name} {{{'; '.join(texts)}}}"
 
+    def with_all_it_names(self, lines: list[str]) -> str:
+        """The lines, and behind them the structs that they name, directly or not."""
+        done = 0
+        while done < len(self.waiting):
+            lines.append(f"#{done} {self.fields(self.waiting[done])}")
+            done += 1
+        return "\n".join(lines)
+
 
 def fingerprint(name: str, methods: Iterable[tuple[str, bool, Struct, Struct]]) -> str:
     """The fingerprint of a service with these methods: name, whether it is oneway, arguments, result."""
     writer = _Writer()
     lines = [f"service {name}"]
+    parts: dict[str, MethodText] = {}
     for method, is_oneway, args, result in sorted(methods, key=lambda one: one[0]):
         lines.append(f"{'oneway ' * is_oneway}{method} {writer.fields(args)} {writer.fields(result)}")
-    done = 0
-    while done < len(writer.waiting):
-        lines.append(f"#{done} {writer.fields(writer.waiting[done])}")
-        done += 1
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        parts[method] = MethodText(_alone(args), None if is_oneway else _alone(result))
+    return write_fingerprint(writer.with_all_it_names(lines), parts)
+
+
+def _alone(struct: Struct) -> str:
+    writer = _Writer()
+    return writer.with_all_it_names([writer.fields(struct)])

@@ -8,6 +8,8 @@ nothing.
 from __future__ import annotations
 
 import sys
+import uuid
+from collections.abc import Callable
 from typing import Any, Final
 
 from callosum.upper.thrift.spec import (
@@ -24,6 +26,7 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    UuidType,
     is_mutable,
     struct_of,
 )
@@ -38,12 +41,17 @@ SET_TABLE: Final = "(16 << ({count} * 5 // 3 + 1).bit_length())"
 """What the table of a `fault.compact_set` takes, as an expression: it is all but half empty where it has just grown."""
 MAP_BASE: Final = 120
 """What the table of a map takes besides its entries, where there are any."""
+INTEGER: Final = sys.getsizeof(2**29)
+"""What an integer takes that Python does not share."""
+TEXT: Final = sys.getsizeof("")
+"""What a text takes besides its bytes."""
 _CALL: Final = 130
 """For a struct in a field or a default, as if it took memory: it takes the time of a call to make."""
 _SLOT: Final = 9
 """A place in a list, with what the list keeps ready for more."""
 _MAP_ENTRY: Final = {True: 44, False: 60}
 """The most that an entry takes in a table that has just grown; tables of nothing but text are smaller."""
+_UUID: Final = sys.getsizeof(uuid.UUID(int=0)) + sys.getsizeof(2**127)
 INLINE: Final = 30
 """Instances of a class with fewer fields share their keys."""
 
@@ -53,13 +61,15 @@ def room(size: int) -> int:
     return ALLOWANCE + RATIO * size
 
 
-def least(kind: Type) -> int:
+def least(kind: Type) -> int:  # noqa: PLR0911 - one for each type
     """Bytes that the smallest value takes, without the place that refers to it."""
     match kind:
         case NumberType() | EnumType():
             return _number(kind)
         case TextType():
             return sys.getsizeof(b"" if kind.is_binary else "")
+        case UuidType():
+            return _UUID
         case ListType():
             return sys.getsizeof([])
         case SetType():
@@ -81,8 +91,11 @@ def _number(kind: NumberType | EnumType) -> int:
     return sys.getsizeof(0.5 if kind is DOUBLE else 2**62 if kind is I64 else 2**15 - 1)
 
 
-def per_element(kind: ListType | SetType | MapType) -> int:
-    """Bytes that each element of a container takes at least, with its place; the table of a set is `SET_TABLE`."""
+def per_element(kind: ListType | SetType | MapType, least: Callable[[Type], int] = least) -> int:
+    """Bytes that each element of a container takes at least, with its place; the table of a set is `SET_TABLE`.
+
+    ``least`` says how many bytes the smallest value of a type takes.
+    """
     match kind:
         case ListType():
             return _SLOT + least(kind.element)

@@ -20,6 +20,7 @@ from callosum.upper.thrift.spec import (
     Struct,
     StructType,
     TextType,
+    UuidType,
     inner_types,
 )
 
@@ -45,7 +46,7 @@ def quicken(struct: Struct) -> None:
     hash_value, slow = source.constant("hash_value", _hash_value), source.constant("slow", TPayload.__hash__)
     pairs: list[str] = []
     for one in struct.fields:
-        is_simple = isinstance(one.type, NumberType | EnumType | TextType)
+        is_simple = isinstance(one.type, NumberType | EnumType | TextType | UuidType)
         value = f"{'hash' if is_simple else hash_value}(values[{source.constant('name', one.name)}])"
         pairs.append(f"({hash(one.name)}, {value})")
     with source.block("def __hash__(self):"):

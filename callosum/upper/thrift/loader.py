@@ -1,8 +1,8 @@
 """`load`: a .thrift file, and what it includes, as modules.
 
-Laws: a file is loaded once for each content (its own and that of its includes), by its real path, however it was named;
-two files are two modules, also where their names are the same. Whatever is wrong with a file is a ConfigurationError
-that says where.
+What is executed is what ``callosum-gen stubs`` writes. Laws: a file is loaded once for each content (its own and that
+of its includes), by its real path, however it was named; two files are two modules, also where their names are the
+same. Whatever is wrong with a file is a ConfigurationError that says where.
 """
 
 from __future__ import annotations
@@ -10,35 +10,34 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import linecache
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from threading import RLock
 from types import ModuleType
+from typing import Final
 
 from callosum.errors import ConfigurationError
-from callosum.upper.thrift.annotations import STREAMS, annotations_on, is_ours, own_annotations
-from callosum.upper.thrift.dressing import dress
-from callosum.upper.thrift.outline import Include, Outline, read_outline
-from callosum.upper.thrift.parsing import parse, struct_classes
-from callosum.upper.thrift.service import check_struct, read_service
-from callosum.upper.thrift.spec import struct_of
+from callosum.upper.thrift.annotated import check_annotations, check_names
+from callosum.upper.thrift.codec import ENCODINGS
+from callosum.upper.thrift.emit import emit
+from callosum.upper.thrift.idl.model import Document, Program
+from callosum.upper.thrift.idl.reading import read, read_text
 
 Location = str | os.PathLike[str]
 
-_lock = RLock()
-_loaded: dict[tuple[Path | str, ...], ModuleType] = {}
-"""By real path, digest of the content and of that of all includes, and the real paths of these."""
+_lock: Final = RLock()
+_loaded: Final[dict[tuple[str, str], ModuleType]] = {}
+"""By the real path, and the digest of the content and of that of all includes."""
 
 
 def load(path: Location, include_dirs: Iterable[Location] = (), *, module_name: str | None = None) -> ModuleType:
     """Read a .thrift file: a module of its structs, enums, unions, exceptions, constants and services.
 
     Loading the same file again gives the same module, as long as it and what it includes are the same. The module is
-    put into `sys.modules`, so that instances can be pickled.
+    put into `sys.modules`, so that instances can be pickled. It is what ``callosum-gen stubs`` would have written.
 
     Args:
         path: The file. A relative path is one from the working directory.
@@ -47,154 +46,145 @@ def load(path: Location, include_dirs: Iterable[Location] = (), *, module_name: 
             a suffix where another module has that name.
 
     Raises:
-        ConfigurationError: A file is not there, or cannot be read, or what it says cannot be.
+        ConfigurationError: A file is not there, or cannot be read, or what it says cannot be; then it is an `IdlError`,
+            which has a line for each fault: ``file:line:column: what is wrong, and what to do``.
     """
+    folders = _folders(include_dirs)
+    given = Path(os.fspath(path))
+    if not given.is_file():
+        what = "is a folder" if given.is_dir() else "does not exist"
+        raise ConfigurationError(f"{given}: the file {what}: looked for it as {Path.cwd() / given}")
+    with _lock:
+        return _load(read_program(path, folders), module_name)
+
+
+def load_string(
+    text: str, include_dirs: Iterable[Location] = (), *, path: str = "<string>", module_name: str | None = None
+) -> ModuleType:
+    """Read the text of a .thrift file: as `load` does, for text that comes from somewhere else.
+
+    Args:
+        text: The text.
+        include_dirs: Where included files are looked for.
+        path: What the text is called in messages.
+        module_name: The module's name. By default that of ``namespace py``, else one that is made of the text.
+
+    Raises:
+        IdlError: What the text says cannot be.
+        ConfigurationError: Something else is wrong.
+    """
+    folders = _folders(include_dirs)
+    with _lock:
+        program = read_text(text, path=path, include_dirs=folders)
+        _check(program)
+        return _load(program, module_name)
+
+
+def read_program(path: Location, include_dirs: Iterable[Location] = ()) -> Program:
+    """A .thrift file and all that it includes, checked for what callosum makes of it too.
+
+    Raises:
+        IdlError: A file has faults.
+    """
+    program = read(path, include_dirs)
+    _check(program)
+    return program
+
+
+def _check(program: Program) -> None:
+    check_annotations(program, tuple(one.name.removeprefix("thrift-") for one in ENCODINGS))
+    check_names(program)
+
+
+def _folders(include_dirs: Iterable[Location]) -> list[Path]:
     if isinstance(include_dirs, str | bytes | os.PathLike):
         raise ConfigurationError(f"include_dirs={include_dirs!r}: give a list of folders")
-    given = Path(os.fspath(path))
-    where = given if given.is_absolute() else Path.cwd() / given
-    if not where.is_file():
-        what = "is a folder" if where.is_dir() else "does not exist"
-        raise ConfigurationError(f"{given}: the file {what}: looked for it as {where}")
-    with _lock:
-        return _Loader([Path(os.fspath(one)) for one in include_dirs]).load(str(given), where, module_name)
+    return [Path(os.fspath(one)) for one in include_dirs]
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """A file that is being loaded."""
+def _load(program: Program, module_name: str | None) -> ModuleType:
+    digests = {one: _digest(program, one) for one in program.documents}
+    modules: dict[Document, ModuleType] = {}
+    new: list[Document] = []
+    for one in program.documents:
+        wanted = module_name if one is program.root else None
+        known = _loaded.get((_key(one), digests[one]))
+        if known is None:
+            name = wanted or _free_name(one, digests[one])
+            known = ModuleType(name)
+            vars(known)["__thrift_digest__"], vars(known)["__thrift_real_path__"] = digests[one], one.real_path
+            new.append(one)
+        _register(wanted or known.__name__, known)
+        modules[one] = known
+    try:
+        for one in new:
+            _execute(program, one, modules)
+    except BaseException:
+        for one in new:
+            sys.modules.pop(modules[one].__name__, None)
+        raise
+    for one in new:
+        _loaded[_key(one), digests[one]] = modules[one]
+    return modules[program.root]
 
-    shown: str
-    real: Path
+
+def _key(document: Document) -> str:
+    return str(document.real_path or document.path)
 
 
-class _Loader:
-    """One call of `load`: the files that are being loaded, each included by the one before."""
-
-    def __init__(self, include_dirs: list[Path]) -> None:
-        self.include_dirs = include_dirs
-        self.open: list[_Open] = []
-
-    def load(self, shown: str, path: Path, module_name: str | None = None) -> ModuleType:
-        """The module of a file; ``shown`` is its path in messages."""
-        real = path.resolve()
-        text = _read(real, shown)
-        outline = read_outline(text, shown)
-        self.open.append(_Open(shown, real))
-        includes = self.includes(outline, real)
-        self.open.pop()
-        contents = [text, *(module.__thrift_digest__ for module in includes.values())]
-        digest = hashlib.sha256("\0".join(contents).encode()).hexdigest()
-        key = (real, digest, *(one.__thrift_real_path__ for one in includes.values()))
-        module = _loaded.get(key)
-        if module is None:
-            name = module_name or _free_name(outline, real, digest)
-            module = _make(text, outline, name, includes)
-            module.__thrift_digest__ = digest  # type: ignore[attr-defined]
-            module.__thrift_real_path__ = real  # type: ignore[attr-defined]
-            _register(name, module)
-            _loaded[key] = module
-        elif module_name is not None:
-            _register(module_name, module)
-        return module
-
-    def includes(self, outline: Outline, real: Path) -> dict[str, ModuleType]:
-        """The modules of a file's includes, by the names with which it refers to them."""
-        modules: dict[str, ModuleType] = {}
-        for one in outline.includes:
-            where = f"{outline.path}:{one.line}"
-            path = self.find(one, real, where)
-            name = path.name.removesuffix(".thrift")
-            self.refuse_circle(path.resolve(), where)
-            module = self.load(os.path.relpath(path), path)
-            if modules.setdefault(name, module) is not module:
-                raise ConfigurationError(
-                    f"{where}: two included files are called {name}, and both would be {name}. here: rename one of them"
-                )
-        return modules
-
-    def find(self, one: Include, real: Path, where: str) -> Path:
-        looked = [folder / one.path for folder in (real.parent, *self.include_dirs)]
-        for path in looked:
-            if path.is_file():
-                return path
-        places = ", ".join(str(path) for path in looked)
+def _execute(program: Program, document: Document, modules: Mapping[Document, ModuleType]) -> None:
+    module = modules[document]
+    source = emit(program, document, lambda included, alias: f"import {modules[included].__name__} as {alias}")
+    name = f"<{module.__name__}, of {document.path}>"
+    code = compile(source, name, "exec", dont_inherit=True)
+    linecache.cache[name] = len(source), None, source.splitlines(keepends=True), name  # for tracebacks
+    try:
+        exec(code, vars(module))  # noqa: S102
+    except AttributeError as error:
         raise ConfigurationError(
-            f'{where}: include "{one.path}" was not found: looked for {places}. Give its folder in include_dirs'
-        )
-
-    def refuse_circle(self, real: Path, where: str) -> None:
-        names = [one.shown for one in self.open]
-        for index, one in enumerate(self.open):
-            if one.real == real:
-                circle = " includes ".join([*names[index:], one.shown])
-                raise ConfigurationError(
-                    f"{where}: circular include: {circle}: move what both need into a file that both include"
-                )
+            f"{document.path}: {error}: the file and what it includes include one another in a circle, and each needs "
+            "something of the other first: move what both need into a file that both include"
+        ) from error
 
 
-def _read(real: Path, shown: str) -> str:
-    try:
-        return real.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{shown}: the file is not UTF-8: {error}") from error
-    except OSError as error:
-        raise ConfigurationError(f"{shown}: the file cannot be read: {error}") from error
+def _digest(program: Program, document: Document) -> str:
+    """Of the content of a file, and of all that it includes."""
+    digest = hashlib.sha256()
+    for one in _included(program, document):
+        digest.update(f"{_key(one)}\0{len(one.text)}\0{one.text}".encode())
+    return digest.hexdigest()
 
 
-def _make(text: str, outline: Outline, name: str, includes: dict[str, ModuleType]) -> ModuleType:
-    module = parse(text, outline, name, includes)
-    dress(module, outline)
-    try:
-        for cls in struct_classes(module):
-            check_struct(struct_of(cls))
-        for service in getattr(module, "__thrift_meta__", {}).get("services", []):
-            read_service(service)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{outline.path}: {error}") from error
-    _check_annotations(module, outline)
-    return module
+def _included(program: Program, document: Document) -> Iterator[Document]:
+    """A file and all that it includes, each once."""
+    seen = {document}
+    waiting = [document]
+    while waiting:
+        here = waiting.pop()
+        yield here
+        for one in program.includes[here].values():
+            if one not in seen:
+                seen.add(one)
+                waiting.append(one)
 
 
-def _check_annotations(module: ModuleType, outline: Outline) -> None:
-    """Annotations of callosum's that the text has and thriftpy2 did not keep are refused: nothing would obey them."""
-    kept: Counter[str] = Counter(name for name in _kept_annotations(module) if is_ours(name))
-    found = Counter(name for name, _ in outline.annotations)
-    for name, line in outline.annotations:
-        if found[name] > kept[name]:
-            lines = ", ".join(str(at) for other, at in outline.annotations if other == name)
-            if name in STREAMS:
-                raise ConfigurationError(f"{outline.path}:{line}: {name}: streams are not supported yet")
-            raise ConfigurationError(
-                f"{outline.path}:{line}: {name} stands where it means nothing, or twice (lines {lines}): callosum's "
-                "annotations belong behind services, functions and structs"
-            )
-
-
-def _kept_annotations(module: ModuleType) -> Iterator[str]:
-    services: list[type] = getattr(module, "__thrift_meta__", {}).get("services", [])
-    for cls in (*services, *struct_classes(module)):
-        yield from own_annotations(cls)
-        for attribute in ("__thrift_function_annotations__", "__thrift_field_annotations__"):
-            for on_part in annotations_on(cls, attribute).values():
-                yield from on_part
-
-
-def _free_name(outline: Outline, real: Path, digest: str) -> str:
+def _free_name(document: Document, digest: str) -> str:
     """A name for the module that no other module has, and that is the same in each process."""
-    stem = "".join(one if one.isalnum() else "_" for one in real.name.removesuffix(".thrift"))
-    wanted = outline.namespaces.get("py", f"{stem}_thrift").replace(".", "_")
-    by_path = hashlib.sha256(str(real).encode()).hexdigest()
+    stem = "".join(one if one.isalnum() else "_" for one in document.stem)
+    wanted = (document.namespace("py", "*") or f"{stem}_thrift").replace(".", "_")
+    by_path = hashlib.sha256(_key(document).encode()).hexdigest()
     for name in (wanted, f"{wanted.removesuffix('_thrift')}_thrift", f"{wanted}_{digest[:8]}"):
-        if _is_free(name, real):
+        if _is_free(name, document.real_path):
             return name
     return f"{wanted}_{digest[:8]}_{by_path[:8]}"
 
 
-def _is_free(name: str, real: Path) -> bool:
+def _is_free(name: str, real: Path | None) -> bool:
     """Whether no other module has the name, neither an imported one nor one that can be imported."""
     there = sys.modules.get(name)
-    return importlib.util.find_spec(name) is None if there is None else _real_path(there) == real
+    if there is None:
+        return importlib.util.find_spec(name) is None
+    return real is not None and _real_path(there) == real
 
 
 def _real_path(module: ModuleType) -> Path | None:
@@ -205,7 +195,9 @@ def _real_path(module: ModuleType) -> Path | None:
 
 def _register(name: str, module: ModuleType) -> None:
     there = sys.modules.get(name)
-    if there is not None and _real_path(there) != _real_path(module):
+    if there is module:
+        return
+    if there is not None and (_real_path(module) is None or _real_path(there) != _real_path(module)):
         raise ConfigurationError(f"module_name={name!r}: there is another module of that name: give another one")
     parent, _, last = name.rpartition(".")
     if parent:

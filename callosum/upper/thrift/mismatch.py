@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import enum
 import reprlib
+import struct
+import uuid
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -27,15 +29,20 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    UuidType,
     struct_of,
 )
 
-_LONGEST: Final = 2**31 - 1
+LONGEST: Final = 2**31 - 1
 """Bytes of a string, elements of a collection."""
 
 
 class Misfit(Exception):
     """A value does not fit. Which one, `find_mismatch` finds out."""
+
+
+FAULTS: Final = (Misfit, struct.error, TypeError, ValueError, AttributeError, OverflowError, RuntimeError)
+"""What an encoder raises where a value does not fit (UnicodeEncodeError is a ValueError), or changes meanwhile."""
 
 
 def as_bool(value: object) -> bool:
@@ -54,6 +61,11 @@ def as_int(value: object, cls: type[enum.IntEnum] | None = None) -> int:
     return value
 
 
+def as_plain_int(value: object, cls: type[enum.IntEnum] | None = None) -> int:
+    """The same as an ``int`` and nothing else, to be looked up in a table: a subclass may have a hash of its own."""
+    return int.__add__(as_int(value, cls), 0)
+
+
 def as_float(value: object) -> float:
     """A float or an integer that is not a bool."""
     if not isinstance(value, int | float) or isinstance(value, bool):
@@ -66,6 +78,13 @@ def as_binary(value: object) -> bytes:
     if not isinstance(value, bytes | bytearray | memoryview):
         raise Misfit
     return bytes(value)
+
+
+def as_uuid(value: object) -> bytes:
+    """The bytes of a UUID."""
+    if not isinstance(value, uuid.UUID):
+        raise Misfit
+    return value.bytes
 
 
 def as_list(value: object) -> Iterable[Any]:  # values of any IDL type
@@ -112,6 +131,8 @@ def find_mismatch(  # noqa: PLR0911 - one for each type
             return _in_number(kind, value, path)
         case TextType():
             return _in_text(kind, value, path)
+        case UuidType():
+            return None if isinstance(value, uuid.UUID) else _wrong(kind, value, path, "give a uuid.UUID")
         case StructType():
             return _in_struct(kind, value, path, depth)
         case ListType():
@@ -173,11 +194,11 @@ def _in_text(kind: TextType, value: object, path: str) -> EncodeError | None:
             size = len(value.encode())
         except UnicodeEncodeError as error:
             return EncodeError(f"the string cannot be written as UTF-8: {error}", path=path)
-    return None if size <= _LONGEST else _too_long(size, "bytes", path)
+    return None if size <= LONGEST else _too_long(size, "bytes", path)
 
 
 def _too_long(size: int, unit: str, path: str) -> EncodeError:
-    return EncodeError(f"{size} {unit} are more than Thrift can carry ({_LONGEST})", path=path)
+    return EncodeError(f"{size} {unit} are more than Thrift can carry ({LONGEST})", path=path)
 
 
 def _in_elements(kind: Type, values: Iterable[object], path: str, depth: int) -> EncodeError | None:

@@ -6,8 +6,9 @@ A service class has ``thrift_services``, the names of its methods, and for each 
 
 from __future__ import annotations
 
-import keyword
-from collections.abc import Callable
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -20,20 +21,22 @@ from callosum.upper.thrift.annotations import (
     check_reserved,
     method_annotations,
     own_annotations,
+    preferred_encoding,
     refuse_all_but,
     service_name,
 )
-from callosum.upper.thrift.codec import NO_DEFAULT, codec_of, fields_decoder, fields_encoder
+from callosum.upper.thrift.codec import ENCODINGS, MethodCodecs
+from callosum.upper.thrift.encoding import NO_DEFAULT, Encoding
 from callosum.upper.thrift.fingerprint import fingerprint
 from callosum.upper.thrift.mismatch import encode_error, fields_error
+from callosum.upper.thrift.naming import STUBS_RESERVED, python_name
+from callosum.upper.thrift.payload import MISSING
+from callosum.upper.thrift.sources import sources_of
 from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, struct_of
 
-CODEC: Final = "thrift-binary"
-_VOID: Final = b"\0"
-"""A result without a field: what a void method returns."""
-_STUBS_OWN: Final = frozenset({"with_options", "_options", "_peer", "_service"})
-"""What a stub has besides the methods."""
 _ATTRIBUTE: Final = "__callosum_service__"
+_SECTIONS: Final = re.compile(r"(?:^|\n\n)(?:Args|Raises):\n.*", re.DOTALL)
+"""What the emitter puts behind a doc comment."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +48,8 @@ class Function:
     args: Struct
     result: Struct
     annotations: MethodAnnotations
-    doc: str
+    typed: Callable[..., object] | None
+    """The method of the generated class, which has its types and its doc; None in a module of thriftpy2's."""
 
     @property
     def success(self) -> Field | None:
@@ -73,13 +77,26 @@ def thrift_service(cls: type) -> Service:
     if isinstance(known, Service):
         return known
     name, functions = read_service(cls)
-    methods = {one.name: _method(name, one) for one in functions}
+    encodings = _encodings(cls)
+    methods = {one.name: _method(name, one, encodings) for one in functions}
     mark = fingerprint(name, ((f.name, f.is_oneway, f.args, f.result) for f in functions))
-    bases = tuple(thrift_service(base) for base in cls.__mro__[1:] if is_service_class(base))
+    bases = tuple(thrift_service(base) for base in _extended(cls))
     doc = cls.__dict__.get("__doc__") or ""
-    service = Service(name, methods, mark, bases, doc)
+    service = Service(name, methods, mark, bases, doc, partial(sources_of, cls))
     setattr(cls, _ATTRIBUTE, service)
     return service
+
+
+def _extended(cls: type) -> list[type]:
+    """The services that one extends, the nearest first: a generated one names the next, thriftpy2 derives."""
+    if "__thrift_extends__" not in cls.__dict__:
+        return [base for base in cls.__mro__[1:] if is_service_class(base)]
+    found: list[type] = []
+    base: type | None = cls.__dict__["__thrift_extends__"]
+    while base is not None:
+        found.append(base)
+        base = base.__dict__["__thrift_extends__"]
+    return found
 
 
 def read_service(cls: type) -> tuple[str, list[Function]]:
@@ -88,7 +105,8 @@ def read_service(cls: type) -> tuple[str, list[Function]]:
     Raises:
         ConfigurationError: Its IDL has faults.
     """
-    name = service_name(own_annotations(cls), cls.__name__)
+    name = service_name(own_annotations(cls), cls.__dict__.get("__thrift_name__", cls.__name__))
+    _encodings(cls)
     names: list[str] = list(dict.fromkeys(getattr(cls, "thrift_services", ())))
     functions = [_function(cls, one) for one in names]
     structs: dict[type, Struct] = {}
@@ -98,16 +116,22 @@ def read_service(cls: type) -> tuple[str, list[Function]]:
         check_struct(struct)
     spelled: dict[str, str] = {}
     for one in names:
-        other = spelled.setdefault(python_name(one), one)
+        other = spelled.setdefault(_python_name(one), one)
         if other != one:
             raise ConfigurationError(f"{cls.__name__}: {other} and {one} would have the same name in Python")
     return name, functions
 
 
-def python_name(name: str) -> str:
+def _encodings(cls: type) -> tuple[Encoding, ...]:
+    """All, the one first that the service prefers."""
+    by_name = {one.name.removeprefix("thrift-"): one for one in ENCODINGS}
+    first = by_name.pop(preferred_encoding(own_annotations(cls), list(by_name), cls.__name__))
+    return (first, *by_name.values())
+
+
+def _python_name(name: str) -> str:
     """The attribute of stub and handler."""
-    is_taken = keyword.iskeyword(name) or name in _STUBS_OWN or (name.startswith("__") and name.endswith("__"))
-    return f"{name}_" if is_taken else name
+    return python_name(name, STUBS_RESERVED)
 
 
 def _function(cls: type, name: str) -> Function:
@@ -124,9 +148,8 @@ def _function(cls: type, name: str) -> Function:
     for part in (args, result):
         for field_name, on_field in annotations_on(part.cls, "__thrift_field_annotations__").items():
             refuse_all_but(set(), on_field, f"{place}.{field_name}")
-    docs: object = owner.__dict__.get("__thrift_function_docs__")
-    doc = docs.get(name, "") if isinstance(docs, dict) else ""
-    function = Function(name, bool(getattr(result.cls, "oneway", False)), args, result, said, doc)
+    typed = getattr(cls.__dict__.get("__thrift_handler__"), _python_name(name), None)
+    function = Function(name, bool(getattr(result.cls, "oneway", False)), args, result, said, typed)
     _check(function, place)
     return function
 
@@ -151,8 +174,8 @@ def check_struct(struct: Struct) -> None:
         refuse_all_but(set(), on_field, f"{struct.name}.{name}")
 
 
-def _method(service: str, function: Function) -> Method:
-    defaults = _defaults(function.args)
+def _method(service: str, function: Function, encodings: Sequence[Encoding]) -> Method:
+    place, defaults = f"{service}.{function.name}", _defaults(function.args)
     for one in function.errors:
         assert isinstance(one.type, StructType)
         mark_exception(one.type.cls)
@@ -160,22 +183,38 @@ def _method(service: str, function: Function) -> Method:
         service=service,
         name=function.name,
         parameters=tuple(
-            Parameter(one.name, default is not NO_DEFAULT, one.type.text)
+            Parameter(one.name, default is not NO_DEFAULT, one.type.text, None if default is NO_DEFAULT else default)
             for one, default in zip(function.args.fields, defaults, strict=True)
         ),
-        codecs={CODEC: _codec(f"{service}.{function.name}", function)},
+        codecs=MethodCodecs({one.name: partial(_codec, place, function, one) for one in encodings}),
         cardinality=Cardinality.ONEWAY if function.is_oneway else Cardinality.UNARY,
-        python_name=python_name(function.name),
+        python_name=_python_name(function.name),
         returns=function.success.type.text if function.success else "" if function.is_oneway else "void",
         raises=tuple(one.type.cls for one in function.errors if isinstance(one.type, StructType)),
         idempotent=function.annotations.idempotent,
         key=function.annotations.key,
         timeout=function.annotations.timeout,
-        doc=function.doc,
+        doc=_SECTIONS.sub("", inspect.getdoc(function.typed) or ""),
+        annotations=_annotations(function.typed),
     )
 
 
+def _annotations(typed: Callable[..., object] | None) -> Mapping[str, object]:
+    """The types of a generated method: what its texts mean in its module, or the texts where a name is not there."""
+    if typed is None:
+        return {}
+    try:
+        return inspect.get_annotations(typed, eval_str=True)
+    except (NameError, AttributeError):  # of a module that includes, in a circle, one that is not whole yet
+        return inspect.get_annotations(typed)
+
+
 def _defaults(args: Struct) -> list[object]:
+    """What each parameter has where a caller leaves it out."""
+    for_caller: Mapping[str, object] | None = args.cls.__dict__.get("__thrift_for_caller__")
+    if for_caller is not None:
+        given = [for_caller[one.name] for one in args.fields]
+        return [NO_DEFAULT if default is MISSING else default for default in given]
     return [NO_DEFAULT if one.default is None else one.default for one in args.fields]
 
 
@@ -185,29 +224,29 @@ def mark_exception(cls: type) -> None:
         cls.outcome = Outcome.EXECUTED  # type: ignore[attr-defined]
 
 
-def _codec(place: str, function: Function) -> MethodCodec:
+def _codec(place: str, function: Function, encoding: Encoding) -> MethodCodec:
     names = [one.name for one in function.args.fields]
     return MethodCodec(
-        encode_args=fields_encoder(
+        encode_args=encoding.fields_encoder(
             function.args,
-            python_name(function.name),
+            _python_name(function.name),
             names,
             _defaults(function.args),
             partial(fields_error, function.args, f"{place}.args"),
         ),
-        decode_args=fields_decoder(function.args, f"{place}.args"),
-        encode_result=_result_encoder(function, f"{place}.result"),
-        encode_exception=_exception_encoder(function, f"{place}.result"),
-        decode_result=_result_decoder(function, f"{place}.result"),
+        decode_args=encoding.fields_decoder(function.args, f"{place}.args"),
+        encode_result=_result_encoder(function, encoding, f"{place}.result"),
+        encode_exception=_exception_encoder(function, encoding, f"{place}.result"),
+        decode_result=_result_decoder(function, encoding, f"{place}.result"),
     )
 
 
-def _result_encoder(function: Function, path: str) -> Callable[[Any], bytes]:  # a value of any IDL type
+def _result_encoder(
+    function: Function, encoding: Encoding, path: str
+) -> Callable[[Any], bytes]:  # a value of any IDL type
     success = function.success
     if success is None:
-        return lambda value: _encode_void(value, path)
-    required = Field(success.id, success.name, success.type, is_required=True)
-    alone = Struct(function.result.cls, function.result.name, (required,))
+        return lambda value: _encode_void(value, encoding.void, path)
 
     def report(values: tuple[object, ...], cause: Exception) -> EncodeError:
         (value,) = values
@@ -215,41 +254,53 @@ def _result_encoder(function: Function, path: str) -> Callable[[Any], bytes]:  #
             return EncodeError(f"the handler returned None, and the IDL says {success.type.text}", path=path)
         return encode_error(success.type, value, path, cause)
 
-    return fields_encoder(alone, "encode_result", ["success"], [NO_DEFAULT], report)
+    return encoding.fields_encoder(_alone(function.result, success), "encode_result", ["value"], [NO_DEFAULT], report)
 
 
-def _encode_void(value: object, path: str) -> bytes:
+def _alone(result: Struct, field: Field) -> Struct:
+    """A result that has one field, which must be there."""
+    return Struct(result.cls, result.name, (Field(field.id, field.name, field.type, is_required=True),))
+
+
+def _encode_void(value: object, void: bytes, path: str) -> bytes:
     if value is None:
-        return _VOID
+        return void
     raise EncodeError(f"the IDL says void, and the handler returned a {type(value).__name__}: return None", path=path)
 
 
-def _exception_encoder(function: Function, path: str) -> Callable[[BaseException], bytes | None]:
-    declared: list[tuple[type, bytes, Field]] = []
-    for one in function.errors:
-        assert isinstance(one.type, StructType)
-        codec_of(one.type.cls)
-        declared.append((one.type.cls, one.header, one))
+def _exception_encoder(function: Function, encoding: Encoding, path: str) -> Callable[[BaseException], bytes | None]:
+    declared = {one.type.cls: one for one in reversed(function.errors) if isinstance(one.type, StructType)}
+    encoders: dict[type, Callable[..., bytes]] = {}
 
     def encode_exception(error: BaseException) -> bytes | None:
-        fitting = [entry for entry in declared if isinstance(error, entry[0])]
-        if not fitting:
+        cls = next((one for one in type(error).__mro__ if one in declared), None)
+        if cls is None:
             return None
-        cls, header, field = next((entry for entry in fitting if entry[0] is type(error)), fitting[0])
-        return header + codec_of(cls).encode(error, f"{path}.{field.name}") + _VOID
+        if cls not in encoders:  # exceptions are rare: most methods never raise each of theirs
+            encoders[cls] = _error_encoder(function, declared[cls], encoding, path)
+        return encoders[cls](error)
 
     return encode_exception
 
 
-def _result_decoder(function: Function, path: str) -> Callable[[Body], Any]:  # a value of any IDL type
+def _error_encoder(function: Function, field: Field, encoding: Encoding, path: str) -> Callable[..., bytes]:
+    def report(values: tuple[object, ...], cause: Exception) -> EncodeError:
+        return encode_error(field.type, values[0], f"{path}.{field.name}", cause)
+
+    return encoding.fields_encoder(_alone(function.result, field), "encode_exception", ["error"], [NO_DEFAULT], report)
+
+
+def _result_decoder(
+    function: Function, encoding: Encoding, path: str
+) -> Callable[[Body], Any]:  # a value of any IDL type
     success = function.success
-    decode = fields_decoder(function.result, path, success)
+    decode, void = encoding.fields_decoder(function.result, path, success), encoding.void
     fields = function.result.fields
     at = next((index for index, one in enumerate(fields) if one.id == 0), None)
     errors = [index for index, one in enumerate(fields) if one.id != 0]
 
     def decode_result(body: Body) -> Any:  # a value of any IDL type
-        if at is None and body == _VOID:
+        if at is None and body == void:
             return None
         values = decode(body)
         if type(values) is not tuple:  # the result alone

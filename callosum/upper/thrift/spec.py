@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import keyword
 import sys
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -20,7 +21,7 @@ MAX_DEPTH: Final = 64
 
 
 class Wire(enum.IntEnum):
-    """The types of the binary protocol, as they are numbered on the wire."""
+    """The types as Thrift numbers them: in metadata, and on the wire of the binary protocol."""
 
     BOOL = 2
     I8 = 3
@@ -33,6 +34,7 @@ class Wire(enum.IntEnum):
     MAP = 13
     SET = 14
     LIST = 15
+    UUID = 16
 
 
 _BINARY: Final = 18
@@ -60,6 +62,14 @@ class TextType:
     text: str
     is_binary: bool
     wire: Wire = Wire.STRING
+
+
+@dataclass(frozen=True, slots=True)
+class UuidType:
+    """A uuid: 16 bytes, the most significant one first."""
+
+    text: str = "uuid"
+    wire: Wire = Wire.UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,7 @@ class MapType:
         return f"map<{self.key.text}, {self.value.text}>"
 
 
-Type: TypeAlias = NumberType | TextType | EnumType | StructType | ListType | SetType | MapType
+Type: TypeAlias = NumberType | TextType | UuidType | EnumType | StructType | ListType | SetType | MapType
 FixedType: TypeAlias = NumberType | EnumType
 """What has a fixed size on the wire."""
 
@@ -142,6 +152,7 @@ I64: Final = NumberType("i64", Wire.I64, 8, "q")
 DOUBLE: Final = NumberType("double", Wire.DOUBLE, 8, "d")
 STRING: Final = TextType("string", is_binary=False)
 BINARY: Final = TextType("binary", is_binary=True)
+UUID: Final = UuidType()
 
 _SIMPLE: Final[dict[int, Type]] = {
     Wire.BOOL: BOOL,
@@ -151,6 +162,7 @@ _SIMPLE: Final[dict[int, Type]] = {
     Wire.I32: I32,
     Wire.I64: I64,
     Wire.STRING: STRING,
+    Wire.UUID: UUID,
     _BINARY: BINARY,
 }
 
@@ -169,11 +181,6 @@ class Field:
     default: Any = None  # a value of any IDL type
     """None where there is none."""
 
-    @property
-    def header(self) -> bytes:
-        """What stands before its value on the wire: the type and the id."""
-        return bytes([self.type.wire]) + self.id.to_bytes(2, "big", signed=True)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Struct:
@@ -187,7 +194,7 @@ class Struct:
 
 def is_mutable(default: object) -> bool:
     """Whether each instance needs a default of its own."""
-    return not isinstance(default, bool | int | float | str | bytes | None)
+    return not isinstance(default, bool | int | float | str | bytes | uuid.UUID | None)
 
 
 def struct_of(cls: type) -> Struct:
@@ -231,7 +238,7 @@ def _field(cls: type, ident: object, spec: object, defaults: dict[str, Any], *, 
             raise ConfigurationError(f"{cls.__name__}: {spec!r} is no field as thriftpy2 writes them")
     if not isinstance(ident, int) or not -(2**15) <= ident < 2**15:
         raise ConfigurationError(f"{cls.__name__}.{name}: the field's id is {ident!r}: ids are from 1 to 32767")
-    if not name.isidentifier() or keyword.iskeyword(name) or (name.startswith("__") and name.endswith("__")):
+    if not name.isidentifier() or keyword.iskeyword(name) or (name[:2] == name[-2:] == "__" and name.strip("_")):
         raise ConfigurationError(f"{cls.__name__}: a field is called {name!r}, which Python cannot name: rename it")
     kind = type_of(number, detail, f"{cls.__name__}.{name}")
     return Field(ident, name, kind, bool(required) and can_be_required, defaults.get(name))
@@ -321,18 +328,3 @@ def _reaches_itself(cls: type, struct: Struct, structs: dict[type, Struct]) -> b
                 seen.add(kind.cls)
                 waiting.append(structs[kind.cls] if kind.cls in structs else struct_of(kind.cls))
     return False
-
-
-def smallest(kind: Type) -> int:
-    """The fewest bytes that a value takes on the wire."""
-    match kind:
-        case NumberType() | EnumType():
-            return kind.size
-        case TextType():
-            return 4
-        case ListType() | SetType():
-            return 5
-        case MapType():
-            return 6
-        case StructType():
-            return 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -8,7 +9,9 @@ import pytest
 
 from callosum import service_of
 from callosum.errors import ConfigurationError, RpcError
+from callosum.fingerprint import Difference, find_difference, read_fingerprint
 from callosum.service import Cardinality
+from callosum.stub import stub_class
 from callosum.upper import json
 
 T = TypeVar("T")
@@ -227,9 +230,48 @@ def test_the_fingerprint_is_that_of_what_travels() -> None:
         raise NotImplementedError
 
     same = fingerprint(say=say)
-    assert len(same) == 64
+    assert len(read_fingerprint(same).whole) == 64
     assert same == fingerprint(say=documented)
     assert fingerprint(say=optional) == fingerprint(say=other_default)
     others = [renamed, retyped, optional, other_result, failing]
     marks = {same, fingerprint(tell=say), fingerprint(say=say, more=say), *(fingerprint(say=one) for one in others)}
     assert len(marks) == 3 + len(others)
+
+
+def test_the_fingerprint_says_which_methods_differ() -> None:
+    async def say(self: Any, message: str) -> str:
+        raise NotImplementedError
+
+    async def retyped(self: Any, message: int) -> str:
+        raise NotImplementedError
+
+    @json.raises(Refused)
+    async def failing(self: Any, message: str) -> str:
+        raise NotImplementedError
+
+    @json.oneway
+    async def note(self: Any, message: str) -> None:
+        raise NotImplementedError
+
+    async def answered(self: Any, message: str) -> None:
+        raise NotImplementedError
+
+    ours = fingerprint(say=say, note=note)
+
+    def difference(**methods: Any) -> Difference | None:
+        return find_difference("Echo", ours, fingerprint(**methods))
+
+    assert difference(say=retyped, note=note) == Difference("Echo", arguments=("say",))
+    assert difference(say=failing, note=note) == Difference("Echo", answers=("say",))
+    assert difference(say=say, note=answered) == Difference("Echo", oneway=("note",))
+    assert difference(say=say) == Difference("Echo", missing=("note",))
+    assert difference(say=say, note=note, more=say) is None
+
+
+def test_stubs_have_the_signatures_that_were_written() -> None:
+    @json.service
+    class Typed(Protocol):
+        async def say(self, message: str, times: int = 1) -> list[str]: ...
+
+    stub = stub_class(service_of(Typed))
+    assert str(inspect.signature(stub.say)) == "(self, message: str, times: int = 1) -> list[str]"  # type: ignore[attr-defined]

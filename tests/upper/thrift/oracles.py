@@ -1,16 +1,20 @@
-"""Other implementations of the binary protocol, values of any type, and forms in which values can be compared."""
+"""Other implementations of the protocols, values of any type, and forms in which values can be compared."""
 
 from __future__ import annotations
 
 import enum
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from thrift.protocol.TBinaryProtocol import TBinaryProtocol as ApacheProtocol
+from thrift.protocol.TBinaryProtocol import TBinaryProtocol as ApacheBinary
+from thrift.protocol.TCompactProtocol import TCompactProtocol as ApacheCompact
+from thrift.protocol.TJSONProtocol import TJSONProtocol as ApacheJson
 from thrift.transport.TTransport import TMemoryBuffer as ApacheBuffer
 from thriftpy2.protocol.binary import TBinaryProtocol
+from thriftpy2.protocol.compact import TCompactProtocol
 from thriftpy2.transport.memory import TMemoryBuffer
 
 from callosum.upper.thrift.spec import (
@@ -22,6 +26,7 @@ from callosum.upper.thrift.spec import (
     I32,
     I64,
     STRING,
+    UUID,
     EnumType,
     ListType,
     MapType,
@@ -31,43 +36,50 @@ from callosum.upper.thrift.spec import (
     StructType,
     TextType,
     Type,
+    UuidType,
     struct_of,
 )
 
 IDL = Path(__file__).parents[1] / "idl"
 
 
-def thriftpy2_encode(value: Any) -> bytes:
+BINARY_PROTOCOL = "thrift-binary"
+APACHE: dict[str, Any] = {BINARY_PROTOCOL: ApacheBinary, "thrift-compact": ApacheCompact, "thrift-json": ApacheJson}
+THRIFTPY2: dict[str, Any] = {BINARY_PROTOCOL: TBinaryProtocol, "thrift-compact": TCompactProtocol}
+"""Protocols of others by the names of our encodings."""
+
+
+def thriftpy2_encode(value: Any, encoding: str = BINARY_PROTOCOL) -> bytes:
     buffer = TMemoryBuffer()
-    TBinaryProtocol(buffer).write_struct(value)
+    THRIFTPY2[encoding](buffer).write_struct(value)
     written: bytes = buffer.getvalue()
     return written
 
 
-def thriftpy2_decode(cls: Any, body: bytes) -> Any:
+def thriftpy2_decode(cls: Any, body: bytes, encoding: str = BINARY_PROTOCOL) -> Any:
     value = cls()
-    TBinaryProtocol(TMemoryBuffer(body), decode_response=True, strict_decode=False).read_struct(value)
+    THRIFTPY2[encoding](TMemoryBuffer(body), decode_response=True, strict_decode=False).read_struct(value)
     return value
 
 
-def apache_encode(value: Any) -> bytes:
+def apache_encode(value: Any, encoding: str = BINARY_PROTOCOL) -> bytes:
     buffer = ApacheBuffer()
-    _write(ApacheProtocol(buffer), StructType(type(value)), value)
+    _write(APACHE[encoding](buffer), StructType(type(value)), value)
     written: bytes = buffer.getvalue()
     return written
 
 
-def apache_decode(cls: type, body: bytes) -> Any:
+def apache_decode(cls: type, body: bytes, encoding: str = BINARY_PROTOCOL) -> Any:
     """The value in the form of `plain`."""
     buffer = ApacheBuffer(body)
-    value = _read(ApacheProtocol(buffer), StructType(cls))
+    value = _read(APACHE[encoding](buffer), StructType(cls))
     assert buffer.cstringio_buf.tell() == len(body)
     return value
 
 
 def _write(protocol: Any, kind: Type, value: Any) -> None:
     match kind:
-        case NumberType() | EnumType() | TextType():
+        case NumberType() | EnumType() | TextType() | UuidType():
             name = "I32" if isinstance(kind, EnumType) else _NAMES[kind]
             getattr(protocol, f"write{name}")(value)
         case StructType():
@@ -84,28 +96,31 @@ def _write(protocol: Any, kind: Type, value: Any) -> None:
             begin(int(kind.element.wire), len(value))
             for one in value:
                 _write(protocol, kind.element, one)
+            protocol.writeListEnd()
         case MapType():
             protocol.writeMapBegin(int(kind.key.wire), int(kind.value.wire), len(value))
             for key, one in value.items():
                 _write(protocol, kind.key, key)
                 _write(protocol, kind.value, one)
+            protocol.writeMapEnd()
 
 
 def _read(protocol: Any, kind: Type) -> Any:
     match kind:
-        case NumberType() | EnumType() | TextType():
+        case NumberType() | EnumType() | TextType() | UuidType():
             return getattr(protocol, f"read{'I32' if isinstance(kind, EnumType) else _NAMES[kind]}")()
         case StructType():
             return _read_struct(protocol, struct_of(kind.cls))
         case ListType():
             _, count = protocol.readListBegin()
-            return tuple(_read(protocol, kind.element) for _ in range(count))
+            return _end(protocol.readListEnd, tuple(_read(protocol, kind.element) for _ in range(count)))
         case SetType():
             _, count = protocol.readSetBegin()
-            return frozenset(_read(protocol, kind.element) for _ in range(count))
+            return _end(protocol.readSetEnd, frozenset(_read(protocol, kind.element) for _ in range(count)))
         case MapType():
             _, _, count = protocol.readMapBegin()
-            return frozenset((_read(protocol, kind.key), _read(protocol, kind.value)) for _ in range(count))
+            pairs = frozenset((_read(protocol, kind.key), _read(protocol, kind.value)) for _ in range(count))
+            return _end(protocol.readMapEnd, pairs)
 
 
 def _read_struct(protocol: Any, struct: Struct) -> Any:
@@ -115,9 +130,17 @@ def _read_struct(protocol: Any, struct: Struct) -> Any:
     while True:
         _, wire, ident = protocol.readFieldBegin()
         if wire == 0:
+            protocol.readStructEnd()
             return (struct.name, frozenset(found.items()))
         assert wire == fields[ident].type.wire
         found[fields[ident].name] = _read(protocol, fields[ident].type)
+        protocol.readFieldEnd()
+
+
+def _end(end: Callable[[], None], value: Any) -> Any:
+    """The value, after what ends its container was called: Apache's compact protocol counts them."""
+    end()
+    return value
 
 
 _NAMES: dict[Type, str] = {
@@ -129,13 +152,14 @@ _NAMES: dict[Type, str] = {
     DOUBLE: "Double",
     STRING: "String",
     BINARY: "Binary",
+    UUID: "Uuid",
 }
 
 
 def plain(kind: Type, value: Any) -> Any:
     """A value as tuples and frozensets of plain values: the same for equal values of any implementation."""
     match kind:
-        case NumberType() | EnumType():
+        case NumberType() | EnumType() | UuidType():
             return int(value) if isinstance(value, enum.IntEnum) else value
         case TextType():  # thriftpy2 gives a str where it can
             return value.encode() if kind.is_binary and isinstance(value, str) else value
@@ -160,6 +184,7 @@ _SIMPLE: dict[Type, st.SearchStrategy[Any]] = {
     DOUBLE: st.floats(allow_nan=False),
     STRING: st.text(max_size=8),
     BINARY: st.binary(max_size=8),
+    UUID: st.builds(uuid.UUID, bytes=st.binary(min_size=16, max_size=16)),
 }
 
 
@@ -167,7 +192,7 @@ def values(kind: Type, depth: int = 0, *, frozen: bool = False) -> st.SearchStra
     """Values of a type. Those that are elements of sets, or keys, are frozen."""
     most = 3 if depth < 3 else 0
     match kind:
-        case NumberType() | TextType():
+        case NumberType() | TextType() | UuidType():
             return _SIMPLE[kind]
         case EnumType():
             return st.one_of(st.sampled_from(list(kind.cls)), _SIMPLE[I32].map(kind.cls))

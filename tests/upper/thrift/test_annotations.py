@@ -10,6 +10,7 @@ from callosum.upper.thrift.annotations import (
     is_ours,
     method_annotations,
     own_annotations,
+    preferred_encoding,
     refuse_all_but,
     service_name,
 )
@@ -41,8 +42,19 @@ def test_a_services_name() -> None:
     for name in (None, "", "a/b", " a", "a\n"):
         with pytest.raises(ConfigurationError, match="give a name without"):
             service_name({"callosum.name": name}, "S")
-    with pytest.raises(ConfigurationError, match=r"callosum has no annotation callosum\.key .* only callosum\.name"):
+    with pytest.raises(
+        ConfigurationError, match=r"no annotation callosum\.key .* only callosum\.encoding, callosum\.name"
+    ):
         service_name({"callosum.key": "a"}, "S")
+
+
+def test_the_encoding_that_a_service_prefers() -> None:
+    known = ["binary", "compact"]
+    assert preferred_encoding({}, known, "S") == "binary"
+    assert preferred_encoding({"callosum.encoding": "compact"}, known, "S") == "compact"
+    for name in (None, "", "Compact", "thrift-compact"):
+        with pytest.raises(ConfigurationError, match=r"^S: callosum\.encoding = .*: there is binary, compact$"):
+            preferred_encoding({"callosum.encoding": name}, known, "S")
 
 
 def test_what_a_function_says() -> None:

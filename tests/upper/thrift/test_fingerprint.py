@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from callosum.fingerprint import Difference, find_difference, read_fingerprint
 from callosum.upper.thrift import load
 from callosum.upper.thrift.service import thrift_service
 
@@ -23,8 +24,10 @@ def mark(folder: Path, text: str) -> str:
     return thrift_service(load(path).S).fingerprint
 
 
-def test_a_fingerprint_is_sha256_in_hex(tmp_path: Path) -> None:
-    assert len(bytes.fromhex(mark(tmp_path, BASE))) == 32
+def test_a_fingerprint_is_that_of_the_whole_and_of_each_method(tmp_path: Path) -> None:
+    read = read_fingerprint(mark(tmp_path, BASE))
+    assert len(bytes.fromhex(read.whole)) == 32
+    assert list(read.methods or ()) == ["get", "poke"]
 
 
 @pytest.mark.parametrize(
@@ -74,3 +77,21 @@ def test_the_order_of_definitions_and_methods_does_not_matter(tmp_path: Path) ->
 def test_what_differs_on_the_wire_differs(tmp_path: Path, old: str, new: str) -> None:
     assert old in BASE
     assert mark(tmp_path, BASE.replace(old, new)) != mark(tmp_path, BASE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "difference"),
+    [
+        ("get(1: i64 id", "get(1: i32 id", Difference("S", arguments=("get",))),
+        ("required string a", "string a", Difference("S", arguments=("get",), answers=("get",))),
+        ("1: binary reason", "1: string reason", Difference("S", answers=("get",))),
+        (" throws (1: X x)", "", Difference("S", answers=("get",))),
+        ("oneway void poke", "void poke", Difference("S", oneway=("poke",))),
+        ("poke()", "poked()", Difference("S", missing=("poke",), added=("poked",))),
+        (", oneway void poke()", "", Difference("S", missing=("poke",))),
+        ("oneway void poke()", "oneway void poke(), void more()", None),
+    ],
+)
+def test_it_says_which_methods_differ(tmp_path: Path, old: str, new: str, difference: Difference | None) -> None:
+    assert old in BASE
+    assert find_difference("S", mark(tmp_path, BASE), mark(tmp_path, BASE.replace(old, new))) == difference

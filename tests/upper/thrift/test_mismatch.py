@@ -62,7 +62,7 @@ LAW = [
         m.Shape,
         "point",
         m.Text(),
-        "the IDL says Point, and the value is Text(text=None, raw=None) of type Text: give a Point",
+        "the IDL says Point, and the value is Text(text='', raw=b'') of type Text: give a Point",
     ),
     (m.Containers, "flags", [1], "[0]: the IDL says bool"),
     (m.Containers, "mediums", [1, True], "[1]: the IDL says i32"),
@@ -72,7 +72,7 @@ LAW = [
     (m.Containers, "tinies", [1, 200], "[1]: the IDL says i8"),
     (m.Containers, "colours", [Other.RED], "[0]: the IDL says Colour"),
     (m.Containers, "texts", ["a", None], "[1]: the IDL says string, and the value is None: give a str"),
-    (m.Containers, "points", [m.Point(1, 2), m.Point(1)], "[1].y: the field is required (i32), and not set"),
+    (m.Containers, "points", [m.Point(1, 2), m.Point(1, None)], "[1].y: the field is required (i32), and not set"),
     (m.Containers, "text_set", ["a"], "the IDL says set<string>, and the value is ['a'] of type list: give a set"),
     (m.Containers, "number_set", {2**64}, "[0]: the IDL says i64"),
     (m.Containers, "ages", [], "the IDL says map<string, i32>, and the value is [] of type list: give a dict"),
@@ -142,7 +142,7 @@ def test_a_member_of_another_enum_is_refused() -> None:
 
 
 def test_lengths_that_thrift_cannot_carry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mismatch, "_LONGEST", 3)
+    monkeypatch.setattr(mismatch, "LONGEST", 3)
     error = find_mismatch(STRING, "four", "a.b")
     assert str(error) == "a.b: 4 bytes are more than Thrift can carry (3)"
     assert find_mismatch(BINARY, b"four", "a.b") is not None

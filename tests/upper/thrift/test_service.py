@@ -10,8 +10,9 @@ import thriftpy2
 from callosum.errors import ConfigurationError, DecodeError, EncodeError, Outcome
 from callosum.service import Cardinality, Parameter
 from callosum.upper.thrift import load
-from callosum.upper.thrift.codec import codec_of
-from callosum.upper.thrift.service import CODEC, is_service_class, python_name, thrift_service
+from callosum.upper.thrift.codec import ENCODINGS, codec_of
+from callosum.upper.thrift.naming import STUBS_RESERVED, python_name
+from callosum.upper.thrift.service import is_service_class, thrift_service
 from tests.upper.thrift.oracles import IDL, thriftpy2_decode, thriftpy2_encode
 
 m: Any = load(IDL / "everything.thrift")
@@ -21,7 +22,7 @@ methods = service.methods
 
 def test_a_service_describes_itself() -> None:
     assert service.name == "Everything"
-    assert service.codecs == (CODEC,)
+    assert service.codecs == tuple(one.name for one in ENCODINGS)
     assert service.describe().splitlines() == [
         "service Everything  # All there is.",
         "    nothing() -> void throws NotFound",
@@ -39,7 +40,7 @@ def test_a_service_describes_itself() -> None:
 
 
 def test_parameters_and_cardinalities() -> None:
-    assert methods["add"].parameters == (Parameter("a", False, "i64"), Parameter("b", True, "i64"))
+    assert methods["add"].parameters == (Parameter("a", False, "i64"), Parameter("b", True, "i64", 2))
     assert methods["forget"].cardinality is Cardinality.ONEWAY
     assert methods["add"].cardinality is Cardinality.UNARY
     assert methods["locate"].raises == (m.NotFound, m.Odd)
@@ -53,12 +54,13 @@ def test_parameters_and_cardinalities() -> None:
         ("say", "say"),
         ("import", "import_"),
         ("with_options", "with_options_"),
-        ("__init__", "__init___"),
+        ("__init__", "_init__"),
+        ("__mangled", "_mangled"),
         ("_peer", "_peer_"),
     ],
 )
 def test_names_that_python_or_the_stub_has_get_an_underscore(name: str, expected: str) -> None:
-    assert python_name(name) == expected
+    assert python_name(name, STUBS_RESERVED) == expected
 
 
 def test_extends_is_inheritance() -> None:
@@ -109,10 +111,13 @@ def test_methods_and_parameters_may_have_the_names_of_builtins(tmp_path: Path) -
     assert named["len"].encode_args.__name__ == "len"
 
 
-def test_none_is_not_written_but_where_it_is_required() -> None:
+def test_what_is_missing_has_its_default_or_its_types_zero() -> None:
     add, locate = methods["add"], methods["locate"]
     assert add.encode_args(None, None) == b"\0"
-    assert add.decode_args(b"\0") == (None, 2)
+    assert add.decode_args(b"\0") == (0, 2)
+    assert methods["numbers"].decode_args(b"\0") == ([1],)
+    assert methods["numbers"].decode_args(b"\0")[0] is not methods["numbers"].decode_args(b"\0")[0]
+    assert methods["shape"].decode_args(b"\0") == (None,)
     with pytest.raises(EncodeError, match=r"^Everything\.locate\.args\.name: the field is required \(string\)"):
         locate.encode_args(None, None, None, None)
     with pytest.raises(DecodeError, match=r"^Everything\.locate\.args\.name: the field is required, and not there"):
@@ -150,7 +155,7 @@ def test_results() -> None:
     with pytest.raises(EncodeError, match=r"^Everything\.locate\.result: the IDL says Point, and the value is 5"):
         locate.encode_result(5)
     with pytest.raises(EncodeError, match=r"^Everything\.locate\.result\.y: the field is required"):
-        locate.encode_result(m.Point(x=1))
+        locate.encode_result(m.Point(1, None))
     with pytest.raises(DecodeError, match=r"^Everything\.locate\.result: missing result: neither"):
         locate.decode_result(b"\0")
 
@@ -199,8 +204,10 @@ def test_unions_and_enums_in_arguments() -> None:
     assert value.colour is m.Colour.RED
     with pytest.raises(EncodeError, match=r"^Everything\.shape\.args\.shape: a union has exactly one field set.*none"):
         shape.encode_args(m.Shape())
+    two = m.Shape(colour=1)
+    two.name = "x"
     with pytest.raises(EncodeError, match="Shape has colour, name"):
-        shape.encode_args(m.Shape(colour=1, name="x"))
+        shape.encode_args(two)
     assert colour.decode_args(colour.encode_args(m.Colour(99)))[0].name == "UNKNOWN_99"
 
 
@@ -306,5 +313,6 @@ def test_names_of_parameters_never_meet_those_of_the_generated_text(tmp_path: Pa
     module = raw(tmp_path, f"struct A {{ {text} }} service S {{ A put({text}) }}")
     put = thrift_service(module.S).methods["put"]
     numbers = tuple(range(len(names)))
-    assert put.decode_args(put.encode_args(*numbers)) == numbers
-    assert put.decode_result(put.encode_result(module.A(*numbers))) == module.A(*numbers)
+    for codec in put.codecs.values():
+        assert codec.decode_args(codec.encode_args(*numbers)) == numbers
+        assert codec.decode_result(codec.encode_result(module.A(*numbers))) == module.A(*numbers)

@@ -1,0 +1,276 @@
+"""Writes the source text that reads one value: a part of the text of decoders, under the laws of `decode`.
+
+In the text, ``room`` is a list whose first item is the memory that is left for this body. Each container takes what its
+elements need at least before it makes any; integers and texts that are larger take the rest when they are read.
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from callosum.upper.thrift.compact.layout import MANY, is_varint, kinds_of
+from callosum.upper.thrift.compact.numbers import (
+    BOOLS,
+    SMALL,
+    Reader,
+    read_doubles,
+    read_i16,
+    read_i32,
+    read_i64,
+    read_numbers,
+    read_size,
+)
+from callosum.upper.thrift.compact.room import per_element
+from callosum.upper.thrift.fault import BYTES, Fault, NoRoom, check_hashes, compact_set, freeze, member, members
+from callosum.upper.thrift.footprint import INTEGER, MAP_BASE, SET_TABLE, TEXT
+from callosum.upper.thrift.source import Source
+from callosum.upper.thrift.spec import (
+    BOOL,
+    DOUBLE,
+    I8,
+    I16,
+    I64,
+    EnumType,
+    FixedType,
+    ListType,
+    MapType,
+    NumberType,
+    SetType,
+    StructType,
+    TextType,
+    Type,
+    UuidType,
+)
+
+FEW: Final = 64
+"""Elements of a container that need not be counted before they are made."""
+_TABLES: Final = {BOOL: BOOLS, I8: BYTES}
+
+
+@dataclass(slots=True)
+class ContentWriter:
+    """Writes what reads values."""
+
+    source: Source
+    decoders: dict[type, str]
+    """The names of the structs' decoders in the text."""
+    used: str = ""
+    """The variable that counts what few elements take, until the end of the struct; none in the body's own text, whose
+    containers are but a few."""
+    level: int = 0
+    """How deep in containers within a container: those can be many."""
+    fault: str = field(init=False)
+    no_room: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fault, self.no_room = self.source.constant("Fault", Fault), self.source.constant("NoRoom", NoRoom)
+
+    def value(self, kind: Type, name: str, depth: int, ahead: int = 0) -> None:
+        """The value at ``pos``, or so many bytes ahead; moves ``pos`` behind it.
+
+        ``depth`` is that of the value below the struct's own.
+        """
+        at, behind = f"pos + {ahead}" if ahead else "pos", f"{ahead + 1}"
+        match kind:
+            case NumberType() | EnumType() if is_varint(kind):
+                self._varint(kind, name, at, behind)
+            case NumberType() if kind is DOUBLE:
+                self.source(f"({name},) = {self._constant(_double)}(buf, {at})", f"pos += {8 + ahead}")
+            case NumberType() | EnumType():
+                assert isinstance(kind, NumberType)
+                table = self.source.constant("table", _TABLES[kind])
+                self.source(f"{name} = {table}[buf[{at}]]", f"pos += {behind}")
+            case UuidType():
+                unpack, make = self.source.unpacker("16s"), self.source.constant("UUID", uuid.UUID)
+                self.source(
+                    f"({name},) = {unpack}(buf, {at})", f"{name} = {make}(bytes={name})", f"pos += {16 + ahead}"
+                )
+            case TextType():
+                self._text(kind, name, at, behind)
+            case StructType():
+                self.source(f"{name}, pos = {self.decoders[kind.cls]}(buf, {at}, depth + {depth}, room)")
+            case ListType() | SetType():
+                self._list_head(kind, name, at, behind)
+                self._elements(kind, name, depth)
+            case MapType():
+                self._map_head(kind, name, at, behind)
+                self._elements(kind, name, depth)
+
+    def _constant(self, function: Callable[..., object]) -> str:
+        return self.source.constant(function.__name__, function)
+
+    def _varint(self, kind: FixedType, name: str, at: str, behind: str) -> None:
+        """Of one byte most often."""
+        number = self.source.fresh("n") if isinstance(kind, EnumType) else name
+        self.source(f"{number} = buf[{at}]")
+        with self.source.block(f"if {number} < 128:"):
+            self.source(f"{number} = {self.source.constant('small', SMALL)}[{number}]", f"pos += {behind}")
+        with self.source.block("else:"):
+            more = self.source.fresh("n")
+            self.source(f"{more} = buf[pos + {behind}]")
+            with self.source.block(f"if {more} < 128:"):  # of two bytes: what `read_i16` and the others do, too
+                self.source(
+                    f"{number} += {more} - 1 << 7",
+                    f"{number} = {number} >> 1 ^ -({number} & 1)",
+                    f"pos += {behind} + 1",
+                )
+            with self.source.block("else:"):
+                self.source(f"{number}, pos = {self._constant(_reader(kind))}(buf, {at})")
+            self.source(f"{self.used} += {INTEGER}" if self.used else f"room[0] -= {INTEGER}")
+        if isinstance(kind, EnumType):
+            self.source(f"{name} = {self._member(kind, number)}")
+
+    def _text(self, kind: TextType, name: str, at: str, behind: str) -> None:
+        end, decoded = self.source.fresh("n"), "" if kind.is_binary else ".decode()"
+        self.source(f"{end} = buf[{at}]")
+        with self.source.block(f"if {end} < 128:"):
+            self.source(f"pos += {behind}")
+        with self.source.block("else:"):
+            self.source(f"{end}, pos = {self._constant(read_size)}(buf, {at})")
+        self.source(f"{end} += pos", f"{name} = buf[pos:{end}]{decoded}", f"pos = {end}")
+
+    def _list_head(self, kind: ListType | SetType, count: str, at: str, behind: str) -> None:
+        """How many elements there are; their type must be the schema's."""
+        kinds = kinds_of(kind.element)
+        self.source(f"{count} = buf[{at}]", f"pos += {behind}")
+        test = " and ".join(f"{count} & 15 != {one}" for one in kinds)
+        self.source(f"if {test}: raise {self.fault}", f"{count} >>= 4")
+        with self.source.block(f"if {count} == {MANY}:"):
+            self.source(f"{count}, pos = {self._constant(read_size)}(buf, pos)")
+
+    def _map_head(self, kind: MapType, count: str, at: str, behind: str) -> None:
+        """How many entries there are; only where there are any, their types follow."""
+        kinds = [key << 4 | value for key in kinds_of(kind.key) for value in kinds_of(kind.value)]
+        self.source(f"{count} = buf[{at}]")
+        with self.source.block(f"if {count} < 128:"):
+            self.source(f"pos += {behind}")
+        with self.source.block("else:"):
+            self.source(f"{count}, pos = {self._constant(read_size)}(buf, {at})")
+        with self.source.block(f"if {count}:"):
+            test = " and ".join(f"buf[pos] != {one}" for one in kinds)
+            self.source(f"if {test}: raise {self.fault}", "pos += 1")
+
+    def _elements(self, kind: ListType | SetType | MapType, name: str, depth: int) -> None:
+        """The elements at ``pos``; how many there are is in the variable that they go to."""
+        count = self.source.fresh("c")
+        self.source(f"{count} = {name}")
+        self._take_room(kind, count)
+        self.level += 1
+        if isinstance(kind, MapType):
+            self._map(kind, name, count, depth)
+        elif isinstance(kind.element, NumberType | EnumType):
+            self._numbers(kind, kind.element, name, count)
+        else:
+            self._collection(kind, name, count, depth)
+        self.level -= 1
+
+    def _take_room(self, kind: ListType | SetType | MapType, count: str) -> None:
+        taken = f"{count} * {per_element(kind)}"
+        if isinstance(kind, SetType):
+            taken = f"{SET_TABLE.format(count=count)} + {taken}"
+        if isinstance(kind, MapType):
+            taken = f"{taken} + {MAP_BASE} if {count} else 0"
+        lines = (f"room[0] -= {taken}", f"if room[0] < 0: raise {self.no_room}")
+        if self.level:
+            self.source(*lines)
+            return
+        with self.source.block(f"if {count} > {FEW}:"):
+            self.source(*lines)
+        if self.used:
+            with self.source.block("else:"):
+                self.source(f"{self.used} += {taken}")
+
+    def _collection(self, kind: ListType | SetType, name: str, count: str, depth: int) -> None:
+        element, item, elements = kind.element, self.source.fresh("x"), self.source.fresh("l")
+        start = self.source.fresh("s")
+        self.source(f"{elements} = []")
+        if isinstance(element, TextType):
+            self.source(f"{start} = pos + {count}")
+        with self.source.block(f"for _ in range({count}):"):
+            if isinstance(kind, SetType):
+                self._frozen(element, item, depth + 1)
+            else:
+                self.value(element, item, depth + 1)
+            self.source(f"{elements}.append({item})")
+        if isinstance(element, TextType):  # those of one byte, or of none, are shared
+            self.source(f"{start} = pos - {start}", f"room[0] -= {start} + {TEXT} * min({count}, {start} >> 1)")
+        if isinstance(kind, SetType):
+            self._check_hashes(element, elements)
+            self.source(f"{name} = {self._constant(compact_set)}({elements})")
+        else:
+            self.source(f"{name} = {elements}")
+
+    def _frozen(self, kind: Type, name: str, depth: int) -> None:
+        """A value as it can be an element of a set or a key of a map."""
+        self.value(kind, name, depth)
+        if isinstance(kind, ListType | SetType):
+            inner = kind.element
+            make = "frozenset" if isinstance(kind, SetType) else "tuple"
+            if isinstance(inner, ListType | SetType):
+                make = self._constant(freeze)
+            self.source(f"{name} = {make}({name})")
+
+    def _numbers(self, kind: ListType | SetType, element: FixedType, name: str, count: str) -> None:
+        """The elements of a collection of numbers."""
+        if is_varint(element):
+            read = self._constant(_reader(element))
+            self.source(f"{name}, pos = {self._constant(read_numbers)}(buf, pos, {count}, {read}, room)")
+        elif element is DOUBLE:
+            self.source(f"{name}, pos = {self._constant(read_doubles)}(buf, pos, {count})")
+        else:
+            assert isinstance(element, NumberType)
+            look = self.source.constant("look", _TABLES[element].__getitem__)
+            end = self.source.fresh("n")
+            self.source(
+                f"{end} = pos + {count}",
+                f"if {end} > len(buf): raise {self.fault}",
+                f"{name} = list(map({look}, buf[pos:{end}]))",
+                f"pos = {end}",
+            )
+        if isinstance(element, EnumType):
+            raw = self.source.fresh("x")
+            self.source(f"{name} = [{self._member(element, raw)} for {raw} in {name}]")
+        if isinstance(kind, SetType):
+            self.source(f"{name} = {self._constant(compact_set)}({name})")
+
+    def _map(self, kind: MapType, name: str, count: str, depth: int) -> None:
+        key, value, start = self.source.fresh("k"), self.source.fresh("x"), self.source.fresh("s")
+        made, keys = self.source.fresh("l"), self.source.fresh("l")
+        is_hashed = self._is_checked(kind.key)
+        self.source(f"{made} = []" if is_hashed else f"{made} = {{}}", f"{start} = pos")
+        if is_hashed:
+            self.source(f"{keys} = []")
+        with self.source.block(f"for _ in range({count}):"):
+            self._frozen(kind.key, key, depth + 1)
+            self.value(kind.value, value, depth + 1)
+            if is_hashed:
+                self.source(f"{keys}.append({key})", f"{made}.append({value})")
+            else:
+                self.source(f"{made}[{key}] = {value}")
+        if isinstance(kind.key, TextType) or isinstance(kind.value, TextType):
+            self.source(f"room[0] -= pos - {start}")
+        self._check_hashes(kind.key, keys)
+        self.source(f"{name} = dict(zip({keys}, {made}))" if is_hashed else f"{name} = {made}")
+
+    def _is_checked(self, kind: Type) -> bool:
+        """A uuid, too: there are as many of one hash as one likes."""
+        return not isinstance(kind, NumberType | EnumType | TextType)
+
+    def _check_hashes(self, kind: Type, elements: str) -> None:
+        if self._is_checked(kind):
+            self.source(f"{self._constant(check_hashes)}({elements})")
+
+    def _member(self, kind: EnumType, raw: str) -> str:
+        known, cls = self.source.constant("members", members(kind.cls)), self.source.constant("cls", kind.cls)
+        return f"{known}[{raw}] if {raw} in {known} else {self._constant(member)}({cls}, {raw}, room)"
+
+
+_double = struct.Struct("<d").unpack_from
+
+
+def _reader(kind: FixedType) -> Reader:
+    return read_i16 if kind is I16 else read_i64 if kind is I64 else read_i32

@@ -1,0 +1,35 @@
+"""All that generated modules import: the bases of their classes, and what declares fields and functions."""
+
+from __future__ import annotations
+
+from callosum.upper.thrift.declaration import (
+    Service,
+    Stub,
+    function,
+    oneway,
+    optional_parameter,
+    parameter,
+    required_parameter,
+    thrown,
+)
+from callosum.upper.thrift.enums import Enum
+from callosum.upper.thrift.payload import KW_ONLY, DeclaredException, Struct, Union, arm, field, required
+
+__all__ = [
+    "KW_ONLY",
+    "DeclaredException",
+    "Enum",
+    "Service",
+    "Struct",
+    "Stub",
+    "Union",
+    "arm",
+    "field",
+    "function",
+    "oneway",
+    "optional_parameter",
+    "parameter",
+    "required",
+    "required_parameter",
+    "thrown",
+]
