@@ -213,3 +213,12 @@ def test_type_checkers_know_the_types(folder: Path) -> None:
     assert lines[0] == 'use.py:5: note: Revealed type is "idl.a.A"'
     assert lines[1].startswith('use.py:6: error: Argument 1 to "f" of "SLike" has incompatible type "int"')
     assert len(lines) == 2, done.stdout
+
+
+def test_a_file_that_is_no_text_is_not_overwritten(folder: Path) -> None:
+    write(folder, a="struct A {}")
+    (folder / "idl").mkdir()
+    (folder / "idl" / "a.py").write_bytes(b"\xff\xfe")
+    result = run("stubs", "a.thrift", "--out", "idl")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("idl/a.py: it cannot be read: ")
