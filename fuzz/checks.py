@@ -14,10 +14,8 @@ import tracemalloc
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fuzz.target import Target
+from fuzz.target import SECONDS, Target
 
-SECONDS: Final = 0.010
-"""For each `STEP` bytes of the input that are begun."""
 STEP: Final = 64 * 1024
 PASSING: Final = 5
 """Times its size more that an input may take while it is decoded."""
@@ -47,13 +45,14 @@ def slowness() -> float:
     return max(1.0, (time.thread_time() - begin) / _LOOP)
 
 
-def seconds_for(size: int) -> float:
+def seconds_for(size: int, seconds: float = SECONDS) -> float:
     """CPU time that an input of this size may take."""
-    return SECONDS * max(1, -(-size // STEP))
+    return seconds * max(1, -(-size // STEP))
 
 
 def check_decoding(target: Target, data: bytes) -> tuple[Finding | None, object]:
     """Decode once. Returns also what came out: a value, or the exception that is allowed."""
+    limit = seconds_for(len(data), target.seconds)
     begin = time.thread_time()
     try:
         result: Any = target.decode(data)  # whatever the decoder makes
@@ -61,10 +60,10 @@ def check_decoding(target: Target, data: bytes) -> tuple[Finding | None, object]
         result = error
     except Exception as error:  # noqa: BLE001 - this is what is looked for
         return Finding("raises", f"{type(error).__name__}: {error!s:.200}"), None
-    if time.thread_time() - begin > seconds_for(len(data)) and sys.gettrace() is None:  # tracing takes most of it
+    if time.thread_time() - begin > limit and sys.gettrace() is None:  # tracing takes most of it
         taken = min(_seconds(target, data) / slowness() for _ in range(_AGAIN))
-        if taken > seconds_for(len(data)):
-            text = f"{len(data)} bytes take {taken * 1e3:.1f} ms; {seconds_for(len(data)) * 1e3:.0f} ms are allowed"
+        if taken > limit:
+            text = f"{len(data)} bytes take {taken * 1e3:.1f} ms; {limit * 1e3:.0f} ms are allowed"
             return Finding("time", text), None
     if not isinstance(result, Exception):
         missing = _missing_leaf(target, data, result)

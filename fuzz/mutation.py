@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -19,8 +20,14 @@ _PIECES: Final = (
     b"\x0c\x00\x01", b"\x0f\x00\x03\x0c\x00\x00\x00\x01", b"\x0d\x00\x04\x0b\x0c\x00\x00\x00\x01\x00\x00\x00\x00",
     b"\x0f\x00\x03\x0f\x00\x00\x00\x01", b"\x0e\x00\x01\x0e\x00\x00\x00\x01", b"\x0e\x00\x00\x00\x01",
     b"\x0b\x00\x01\xff\xff\xff\xff", b"\x0b\x00\x01\x7f\xff\xff\xff", b"\x00\x00\x00\x00", b"\xf8\xff\xff\xff",
+    b",{}", b",[]", b"[", b'{"2":{"rec":', b'{"3":{"lst":["rec",1,', b'["i32",0]', b'"9":{"i8":0},', b" ", b",", b'"',
+    b"}}", b"\\n", b"\\ud83d", b"\\u00e4",
 )  # fmt: skip
-"""Of msgpack and of Thrift: what nests, what is empty, what lies about its length. Often repeated many times."""
+"""Of msgpack, of Thrift and of its JSON: what nests, what is empty, what lies about its length. Often repeated many
+times."""
+_DIGITS: Final = re.compile(rb"[0-9]+")
+_DECIMALS: Final = (b"0", b"1", b"2", b"3", b"-1", b"00", b"77", b"32768", b"4294967295", b"1e9", b"0.5", b"1" * 30)
+"""What numbers in a text are replaced with."""
 _REPEATED: Final = (1, 1, 1, 2, 16, 64, 600, 1100)
 
 
@@ -31,7 +38,7 @@ class Mutator:
         self._random = random.Random(seed)  # noqa: S311 - it is to be repeated, not secret
         self._changes: tuple[Callable[[bytearray, Sequence[bytes]], None], ...] = (
             self._flip, self._flip, self._overwrite, self._number, self._number, self._number, self._truncate,
-            self._delete, self._duplicate, self._splice, self._insert_random, self._insert_piece,
+            self._delete, self._duplicate, self._splice, self._insert_random, self._insert_piece, self._decimal,
         )  # fmt: skip
 
     def draw(self, pool: Sequence[bytes]) -> bytes:
@@ -64,6 +71,12 @@ class Mutator:
             number = max(0, len(data) + self._random.randrange(-8, 9))
         at = self._at(data)
         data[at : at + width] = (number % (1 << 8 * width)).to_bytes(width, order)  # type: ignore[arg-type]
+
+    def _decimal(self, data: bytearray, _: Sequence[bytes]) -> None:
+        """Replace the first number of a text from somewhere on."""
+        found = _DIGITS.search(data, self._at(data))
+        if found:
+            data[found.start() : found.end()] = self._random.choice(_DECIMALS)
 
     def _truncate(self, data: bytearray, _: Sequence[bytes]) -> None:
         del data[self._at(data) :]

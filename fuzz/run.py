@@ -118,7 +118,7 @@ def _try(target: Target, name: str, data: bytes, report: Report, kind: Inputs) -
 def outcome(result: object) -> str:
     """What tells one way through a decoder from another: an error without its figures, or what a value is made of."""
     if isinstance(result, Exception):
-        return _DIGITS.sub("#", f"{type(result).__name__} {result!s:.120}")
+        return _DIGITS.sub("#", f"{type(result).__name__} {result!s:.400}")[:120]
     messages = getattr(result, "messages", result)
     parts = messages if isinstance(messages, list | tuple) else [messages]
     names = {f"{type(part).__name__} {getattr(part, 'reason', '')!s:.120}" for part in parts}

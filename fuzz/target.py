@@ -10,6 +10,8 @@ from typing import Any, Final
 
 RATIO: Final = 20
 """Times its size that an input may take in memory, while it is decoded and as what comes out."""
+SECONDS: Final = 0.010
+"""Of CPU time, for each 64 KiB of the input that are begun."""
 SMALL: Final = 4096
 """Bytes of memory that even the shortest input may take."""
 
@@ -58,6 +60,7 @@ class Target:
         given: Texts and bytes that may be in a value though they were not received, such as defaults of an IDL.
         small: Bytes of memory that the shortest input may take.
         ratio: Bytes of memory that it may take for each byte more.
+        seconds: CPU time for each 64 KiB of the input that are begun.
     """
 
     name: str
@@ -69,3 +72,4 @@ class Target:
     given: frozenset[bytes] = frozenset()
     small: int = SMALL
     ratio: int = RATIO
+    seconds: float = SECONDS

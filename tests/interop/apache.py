@@ -28,7 +28,7 @@ from callosum.upper.thrift.spec import (
     UuidType,
     struct_of,
 )
-from tests.interop.catalogue import FILES, IdlFile, functions_of
+from tests.interop.catalogue import FILES, IdlFile, extended_by, functions_of, kind_of
 
 Json = Mapping[str, Any]
 
@@ -42,19 +42,19 @@ def golden(file: IdlFile) -> list[str]:
 
 def ours(file: IdlFile) -> list[str]:
     """The same of what `load` makes."""
-    meta = file.module.__thrift_meta__
     lines: list[str] = []
-    for cls in meta["enums"]:
+    for cls in file.enums:
         members = ((name.removesuffix("_"), int(one)) for name, one in cls.__members__.items())
         lines.append(_enum(cls.__name__, members))
-    for kind in ("structs", "unions", "exceptions"):
-        for cls in meta[kind]:
-            lines += [f"{kind[:-1]} {cls.__name__}", *_indented(_our_fields(struct_of(cls).fields))]
-    for cls in meta["services"]:
-        lines.append(f"service {cls.__name__} extends {cls.__mro__[1].__name__}".removesuffix(" extends object"))
-        for one in functions_of(cls).values():
-            if f"{one.name}_args" in vars(cls):
-                lines += _indented(_our_function(one))
+    for struct in file.defined.values():
+        lines += [f"{kind_of(struct)} {struct.__name__}", *_indented(_our_fields(struct_of(struct).fields))]
+    for service in file.services:
+        base = extended_by(service)
+        lines.append(f"service {service.__name__}" + (f" extends {base.__name__}" if base else ""))
+        own = {one.name for one in service.__dict__["thrift_functions"]}
+        for function in functions_of(service).values():
+            if function.name in own:
+                lines += _indented(_our_function(function))
     return sorted_blocks(lines)
 
 
@@ -122,7 +122,7 @@ def _their_type(holder: Json, key: str) -> str:
 
 
 def _default(is_bool: bool, default: object) -> str:
-    if default is None:
+    if not default:  # that of its type is what a field has in Python where none is written
         return ""
     return f" = {json.dumps(bool(default) if is_bool else default)}"
 

@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Any
 
 from callosum.upper.thrift import load
-from callosum.upper.thrift.payload import Struct, Union
+from callosum.upper.thrift.enums import Enum
+from callosum.upper.thrift.payload import DeclaredException, Struct, Union
 from callosum.upper.thrift.service import Function, is_service_class, read_service
 
 HERE = Path(__file__).parent
@@ -48,7 +49,12 @@ class IdlFile:
     @property
     def defined(self) -> dict[str, type]:
         """Structs, unions and exceptions by their names."""
-        return {cls.__name__: cls for cls in _classes(self.module) if issubclass(cls, Struct | Union)}
+        return {cls.__name__: cls for cls in classes_of(self.module) if issubclass(cls, Struct | Union)}
+
+    @property
+    def enums(self) -> list[type[Enum]]:
+        """The enums."""
+        return [cls for cls in classes_of(self.module) if issubclass(cls, Enum)]
 
     @property
     def services(self) -> list[type]:
@@ -63,13 +69,24 @@ def _loaded(path: Path) -> ModuleType:
 
 def services_of(module: ModuleType) -> list[type]:
     """The service classes of a module."""
-    return [cls for cls in _classes(module) if is_service_class(cls)]
+    return [cls for cls in classes_of(module) if is_service_class(cls)]
 
 
-def _classes(module: ModuleType) -> list[type]:
+def classes_of(module: ModuleType) -> list[type]:
     """Those that a module defines, once each: a typedef is another name for one."""
     own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
     return list(dict.fromkeys(own))
+
+
+def kind_of(cls: type) -> str:
+    """The word with which an IDL defines a struct, union or exception."""
+    return "union" if issubclass(cls, Union) else "exception" if issubclass(cls, DeclaredException) else "struct"
+
+
+def extended_by(service: type) -> type | None:
+    """The service class that one extends."""
+    base: type | None = service.__dict__["__thrift_extends__"]
+    return base
 
 
 def _own_parts(service: type) -> Iterator[type]:
@@ -89,7 +106,7 @@ def with_bases(service: type) -> Iterator[type]:
     base: type | None = service
     while base is not None:
         yield base
-        base = base.__dict__["__thrift_extends__"]
+        base = extended_by(base)
 
 
 FILES = [IdlFile(path) for path in sorted((HERE / "idl").rglob("*.thrift"))]

@@ -12,15 +12,15 @@ import functools
 import json
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from callosum.upper.thrift import load
-from callosum.upper.thrift.service import Function, is_service_class
+from callosum.upper.thrift.service import Function
 from callosum.upper.thrift.spec import EnumType, Field, ListType, MapType, SetType, Struct, StructType, Type, struct_of
-from tests.interop.catalogue import IdlFile, functions_of
+from tests.interop.catalogue import IdlFile, extended_by, functions_of, kind_of
 
 
 class Version(enum.Enum):
@@ -72,7 +72,7 @@ def _write(module: ModuleType, version: Version, folder: Path) -> None:
     path = folder / _path_of(module).name
     if not path.exists():
         path.write_text("\n".join(_Rewriting(module, version).parts()), encoding="utf-8")
-        for included in module.__thrift_meta__["includes"]:
+        for included in vars(module).get("__thrift_includes__", {}).values():
             _write(included, version, folder)
 
 
@@ -101,18 +101,18 @@ class _Rewriting:
     version: Version
 
     def parts(self) -> Iterator[str]:
-        meta = self.module.__thrift_meta__
-        yield from (f'include "{_path_of(included).name}"' for included in meta["includes"])
+        file = IdlFile(_path_of(self.module))
+        includes: Mapping[str, ModuleType] = vars(self.module).get("__thrift_includes__", {})
+        yield from (f'include "{_path_of(included).name}"' for included in includes.values())
         if self.version is Version.NEWER:
             yield DEFINITIONS
-        for cls in meta["enums"]:
+        for cls in file.enums:
             members = (f"{member} = {value}" for member, value in members_of(cls, self.version).items())
             yield f"enum {cls.__name__} {{ {', '.join(members)} }}"
-        for kind in ("structs", "unions", "exceptions"):
-            for cls in meta[kind]:
-                lines = "".join(f"    {line}\n" for line in self.fields(struct_of(cls)))
-                yield f"{kind[:-1]} {cls.__name__} {{\n{lines}}}"
-        yield from (self.service(cls) for cls in meta["services"])
+        for struct in file.defined.values():
+            lines = "".join(f"    {line}\n" for line in self.fields(struct_of(struct)))
+            yield f"{kind_of(struct)} {struct.__name__} {{\n{lines}}}"
+        yield from (self.service(service) for service in file.services)
 
     def fields(self, struct: Struct) -> list[str]:
         lines = [(one.is_required, self.field(one, is_union=struct.is_union)) for one in struct.fields]
@@ -159,9 +159,10 @@ class _Rewriting:
         return cls.__name__ if home is self.module else f"{_path_of(home).stem}.{cls.__name__}"
 
     def service(self, cls: type) -> str:
-        base = cls.__mro__[1]
-        extends = f" extends {self.name(base)}" if is_service_class(base) else ""
-        own = (one for one in functions_of(cls).values() if f"{one.name}_args" in vars(cls))
+        base = extended_by(cls)
+        extends = f" extends {self.name(base)}" if base else ""
+        names = {one.name for one in cls.__dict__["thrift_functions"]}
+        own = (one for one in functions_of(cls).values() if one.name in names)
         lines = "".join(f"    {self.function(one)}\n" for one in own)
         return f"service {cls.__name__}{extends} {{\n{lines}}}"
 

@@ -6,9 +6,8 @@ import pytest
 import thriftpy2
 
 import callosum
-from callosum.upper.thrift.service import is_service_class
 from tests.interop.apache import golden, ours
-from tests.interop.catalogue import FILES, SERVING, IdlFile, functions_of
+from tests.interop.catalogue import FILES, SERVING, IdlFile, extended_by, functions_of, with_bases
 from tests.interop.tally import tally
 
 WITHOUT_STRUCTS = {"ErrorCodes.thrift", "Metrics.thrift", "fb303.thrift"}
@@ -16,12 +15,11 @@ WITHOUT_STRUCTS = {"ErrorCodes.thrift", "Metrics.thrift", "fb303.thrift"}
 
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_a_file_is_read_as_apaches_compiler_reads_it(file: IdlFile) -> None:
-    meta = file.module.__thrift_meta__
-    structs = sum(len(meta[kind]) for kind in ("structs", "unions", "exceptions"))
+    structs = len(file.defined)
     assert (structs > 0) == (file.path.name not in WITHOUT_STRUCTS)
     assert ours(file) == golden(file)
     tally(file, "structs", structs)
-    tally(file, "enums", len(meta["enums"]))
+    tally(file, "enums", len(file.enums))
 
 
 @pytest.mark.parametrize("file", SERVING, ids=str)
@@ -30,9 +28,7 @@ def test_each_service_has_its_methods_and_those_of_its_bases(file: IdlFile) -> N
     for cls in file.services:
         service = callosum.service_of(cls)
         assert service.methods.keys() == functions_of(cls).keys()
-        assert [base.name for base in service.bases] == [
-            one.__name__ for one in cls.__mro__[1:] if is_service_class(one)
-        ]
+        assert [base.name for base in service.bases] == [one.__name__ for one in with_bases(cls)][1:]
         for base in service.bases:
             assert service.methods.keys() > base.methods.keys()
         tally(file, "services")
@@ -41,11 +37,11 @@ def test_each_service_has_its_methods_and_those_of_its_bases(file: IdlFile) -> N
 
 def test_the_bases_are_those_of_other_files() -> None:
     modules = {file.path.name: file.module for file in FILES}
-    assert modules["hive_metastore.thrift"].ThriftHiveMetastore.__base__ is modules["fb303.thrift"].FacebookService
-    assert modules["ImpalaService.thrift"].ImpalaService.__base__ is modules["beeswax.thrift"].BeeswaxService
-    assert (
-        modules["ImpalaService.thrift"].ImpalaHiveServer2Service.__base__ is modules["TCLIService.thrift"].TCLIService
-    )
+    impala = modules["ImpalaService.thrift"]
+    hive = modules["hive_metastore.thrift"].ThriftHiveMetastore
+    assert extended_by(hive) is modules["fb303.thrift"].FacebookService
+    assert extended_by(impala.ImpalaService) is modules["beeswax.thrift"].BeeswaxService
+    assert extended_by(impala.ImpalaHiveServer2Service) is modules["TCLIService.thrift"].TCLIService
 
 
 @pytest.mark.parametrize("file", [one for one in SERVING if one in FILES], ids=str)

@@ -20,6 +20,8 @@ def thrift_sample() -> UpperSample:
     """That of `sample.thrift`."""
     sample: Any = thrift.load(str(IDL / "sample.thrift"))
     tree = sample.Tree(children=[sample.Tree(children=[], marks={}, colour=2)], marks={"a": {1, 2}}, colour=1)
+    two = sample.Shape(point=sample.Point(x=0.0, y=0.0))
+    two.tree = tree  # its __init__ would not take both
     return UpperSample(
         service=sample.Sample,
         echoes={
@@ -54,8 +56,8 @@ def thrift_sample() -> UpperSample:
             "words": [{1}],
             "table": [{"p": None}, {1: sample.Point(x=1.0, y=2.0)}],
             "colour": ["RED"],
-            "point": [sample.Point(x=1.0), tree],
-            "shape": [sample.Shape(), sample.Shape(point=sample.Point(x=0.0, y=0.0), tree=tree)],
+            "point": [sample.Point(1.0, None), tree],
+            "shape": [sample.Shape(), two],
         },
         failing="fail",
         declared=[sample.Refused(reason="no", code=7), sample.Refused(reason=""), sample.Outcomes(outcome="bad")],

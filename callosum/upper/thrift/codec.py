@@ -10,8 +10,9 @@ from callosum.upper.thrift.binary import BINARY
 from callosum.upper.thrift.compact import COMPACT
 from callosum.upper.thrift.compiled import CompiledCodec
 from callosum.upper.thrift.encoding import Encoding
+from callosum.upper.thrift.json_protocol import JSON
 
-ENCODINGS: Final[tuple[Encoding, ...]] = (BINARY, COMPACT)
+ENCODINGS: Final[tuple[Encoding, ...]] = (BINARY, COMPACT, JSON)
 """All of them, the preferred one first."""
 
 

@@ -234,7 +234,7 @@ class _LatePayload:
         return cls
 
 
-class _Arguments(TPayload):  # type: ignore[misc]  # it has no types
+class _Arguments(TPayload):
     """The values of a function's fields, as thriftpy2's clients and servers have them."""
 
     def __init__(self, **given: object) -> None:

@@ -350,7 +350,7 @@ class Union(_Payload):
             self.__dict__.update(values)
 
         @property
-        def which(self):
+        def which(self) -> str:
             """The name of the field that is set.
 
             Raises:

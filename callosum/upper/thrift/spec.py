@@ -238,7 +238,7 @@ def _field(cls: type, ident: object, spec: object, defaults: dict[str, Any], *, 
             raise ConfigurationError(f"{cls.__name__}: {spec!r} is no field as thriftpy2 writes them")
     if not isinstance(ident, int) or not -(2**15) <= ident < 2**15:
         raise ConfigurationError(f"{cls.__name__}.{name}: the field's id is {ident!r}: ids are from 1 to 32767")
-    if not name.isidentifier() or keyword.iskeyword(name) or (name.startswith("__") and name.endswith("__")):
+    if not name.isidentifier() or keyword.iskeyword(name) or (name[:2] == name[-2:] == "__" and name.strip("_")):
         raise ConfigurationError(f"{cls.__name__}: a field is called {name!r}, which Python cannot name: rename it")
     kind = type_of(number, detail, f"{cls.__name__}.{name}")
     return Field(ident, name, kind, bool(required) and can_be_required, defaults.get(name))

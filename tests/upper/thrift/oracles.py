@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol as ApacheBinary
 from thrift.protocol.TCompactProtocol import TCompactProtocol as ApacheCompact
+from thrift.protocol.TJSONProtocol import TJSONProtocol as ApacheJson
 from thrift.transport.TTransport import TMemoryBuffer as ApacheBuffer
 from thriftpy2.protocol.binary import TBinaryProtocol
 from thriftpy2.protocol.compact import TCompactProtocol
@@ -43,7 +44,7 @@ IDL = Path(__file__).parents[1] / "idl"
 
 
 BINARY_PROTOCOL = "thrift-binary"
-APACHE: dict[str, Any] = {BINARY_PROTOCOL: ApacheBinary, "thrift-compact": ApacheCompact}
+APACHE: dict[str, Any] = {BINARY_PROTOCOL: ApacheBinary, "thrift-compact": ApacheCompact, "thrift-json": ApacheJson}
 THRIFTPY2: dict[str, Any] = {BINARY_PROTOCOL: TBinaryProtocol, "thrift-compact": TCompactProtocol}
 """Protocols of others by the names of our encodings."""
 

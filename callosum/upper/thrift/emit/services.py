@@ -61,9 +61,8 @@ def _like(writer: Writer, one: Service) -> list[str]:
 
 def _stub(writer: Writer, one: Service) -> list[str]:
     names, extended = _names(writer, one), _extended(writer, one)
-    bases = [names.like, writer.scope.runtime("Stub"), writer.scope.typing("Protocol")]
-    if extended is not None:
-        bases[1] = f"{extended[0]}{extended[1].stub}"
+    stub = writer.scope.runtime("Stub") if extended is None else f"{extended[0]}{extended[1].stub}"
+    bases = [names.like, stub, writer.scope.typing("Protocol")]
     head = f"class {names.stub}({', '.join(bases)}):"
     return [head, *indented([f'"""Calls {names.service} on a peer: what ``peer.stub({names.service})`` returns."""'])]
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from callosum.upper.thrift.idl.cursor import shown
 from callosum.upper.thrift.idl.faults import IdlError
+from callosum.upper.thrift.idl.lexer import TRUTH
 from callosum.upper.thrift.idl.model import (
     BaseType,
     Const,
@@ -40,7 +41,7 @@ from callosum.upper.thrift.idl.model import (
     Value,
 )
 from callosum.upper.thrift.idl.nearest import did_you_mean
-from callosum.upper.thrift.idl.scalars import Place, TrueType, described, fail, scalar_fitted, written
+from callosum.upper.thrift.idl.scalars import Place, TrueType, described, fail, integers_fitted, scalar_fitted, written
 
 _MOST_NESTED: Final = 100
 """Values in values, and constants that stand for constants, in one another."""
@@ -73,19 +74,18 @@ class _Evaluation:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        self._by_name: dict[tuple[str, int, int], _Made] = {}
+        """What names are, each in a file and as a type; long lists often have the same ones."""
 
     def fitted(  # noqa: PLR0911 - one for each kind of type
         self, kind: tuple[Document, TrueType], document: Document, literal: Literal, depth: int
     ) -> _Made:
         """What a literal is as a value of a type."""
+        if isinstance(literal, Name) and literal.name not in TRUTH:
+            return self._named(kind, document, literal, depth)
         where, true = kind
         place = Place(document, literal.position)
-        if depth > _MOST_NESTED:
-            fail(
-                place, f"values and constants are more than {_MOST_NESTED} deep in one another here: write it directly"
-            )
-        if isinstance(literal, Name) and literal.name not in {"true", "false"}:
-            return self._named(kind, document, literal, depth)
+        _check_depth(depth, place)
         if isinstance(true, BaseType | Enum):
             if isinstance(literal, Number | Text | Name):
                 value = literal.name == "true" if isinstance(literal, Name) else literal.value
@@ -107,15 +107,25 @@ class _Evaluation:
     # --- names -------------------------------------------------------------------------------------------------------
 
     def _named(self, kind: tuple[Document, TrueType], document: Document, literal: Name, depth: int) -> _Made:
+        key = (literal.name, id(document), id(kind[1]))
+        made = self._by_name.get(key)
+        if made is None:
+            made = self._by_name[key] = self._found(kind, document, literal, depth)
+        return made
+
+    def _found(self, kind: tuple[Document, TrueType], document: Document, literal: Name, depth: int) -> _Made:
         where, true = kind
         place = Place(document, literal.position)
+        _check_depth(depth, place)
         found = self._program.find(document, literal.name)
         if found is not None and isinstance(found.definition, Const):
             made = self._constant(found.document, found.definition, place, depth)
             if isinstance(made.value, ListValue | SetValue | MapValue | StructValue):
                 theirs = self._program.true_type(found.document, found.definition.type)
                 if self._spelled(*theirs) != self._spelled(where, true):
-                    fail(place, f"{literal.name} is {described(theirs[1])}, not {described(true)}")
+                    is_alike = type(theirs[1]) is type(true) and not isinstance(true, Struct)
+                    what = "has parts of other types" if is_alike else f"is not {described(true)}"
+                    fail(place, f"{literal.name} {what}")
                 return made
             return _Made(scalar_fitted(where, true, made.value, place, literal.name), 1)
         member = self._member(document, literal)
@@ -182,13 +192,29 @@ class _Evaluation:
 
     # --- what has parts ----------------------------------------------------------------------------------------------
 
+    def _all(
+        self, kind: tuple[Document, TrueType], document: Document, items: list[Literal], depth: int
+    ) -> list[_Made]:
+        """What literals are as values of one type."""
+        made: list[_Made] = []
+        named = 0
+        for one in items:
+            made.append(self.fitted(kind, document, one, depth + 1))
+            if made[-1].parts > 1 and isinstance(one, Name):
+                named += made[-1].parts
+                _check_parts(named, Place(document, one.position))
+        return made
+
     def _elements(
         self, where: Document, true: ListOf | SetOf, document: Document, items: tuple[Literal, ...], depth: int
     ) -> _Made:
         kind = self._program.true_type(where, true.element)
-        made = [self.fitted(kind, document, one, depth + 1) for one in items]
-        values = [one.value for one in made]
-        parts = _parts(document, made, list(items))
+        values: list[Value] = [*integers_fitted(kind[1], items)]
+        parts = 1 + len(values)
+        if len(values) < len(items):
+            made = self._all(kind, document, list(items), depth)
+            values = [one.value for one in made]
+            parts = 1 + sum(one.parts for one in made)
         if isinstance(true, ListOf):
             return _Made(ListValue(tuple(values)), parts)
         _check_distinct(document, values, list(items), "the set has {} twice: leave one out")
@@ -197,30 +223,37 @@ class _Evaluation:
     def _entries(
         self, where: Document, true: MapOf, document: Document, items: tuple[tuple[Literal, Literal], ...], depth: int
     ) -> _Made:
-        keys_kind = self._program.true_type(where, true.key)
-        values_kind = self._program.true_type(where, true.value)
-        keys = [self.fitted(keys_kind, document, key, depth + 1) for key, _ in items]
-        values = [self.fitted(values_kind, document, value, depth + 1) for _, value in items]
         literals = [key for key, _ in items]
+        keys = self._all(self._program.true_type(where, true.key), document, literals, depth)
+        kind = self._program.true_type(where, true.value)
+        values = self._all(kind, document, [value for _, value in items], depth)
         _check_distinct(document, [key.value for key in keys], literals, "the map has the key {} twice: leave one out")
         pairs = tuple((key.value, value.value) for key, value in zip(keys, values, strict=True))
-        return _Made(MapValue(pairs), _parts(document, [*keys, *values], literals + [value for _, value in items]))
+        return _Made(MapValue(pairs), 1 + sum(one.parts for one in (*keys, *values)))
 
     def _fields(
         self, where: Document, true: Struct, place: Place, items: tuple[tuple[Literal, Literal], ...], depth: int
     ) -> _Made:
         known = {one.name: one for one in true.fields}
         given: dict[str, tuple[Field, _Made]] = {}
+        named = 0
         for key, literal in items:
             one = _field(known, true, Place(place.document, key.position), key)
             if one.name in given:
                 fail(Place(place.document, key.position), f"the field {one.name} is given twice: leave one out")
             kind = self._program.true_type(where, one.type)
-            given[one.name] = (one, self.fitted(kind, place.document, literal, depth + 1))
+            made = self.fitted(kind, place.document, literal, depth + 1)
+            given[one.name] = (one, made)
+            named += made.parts if isinstance(literal, Name) else 0
         _check_complete(true, set(given), place)
-        fields = tuple((one, made.value) for one, made in given.values())
-        parts = _parts(place.document, [made for _, made in given.values()], [value for _, value in items])
-        return _Made(StructValue(where, true, fields), parts)
+        _check_parts(named, place)
+        parts = 1 + sum(made.parts for _, made in given.values())
+        return _Made(StructValue(where, true, tuple((one, made.value) for one, made in given.values())), parts)
+
+
+def _check_depth(depth: int, place: Place) -> None:
+    if depth > _MOST_NESTED:
+        fail(place, f"values and constants are more than {_MOST_NESTED} deep in one another here: write it directly")
 
 
 def _field(known: dict[str, Field], true: Struct, place: Place, key: Literal) -> Field:
@@ -242,9 +275,9 @@ def _check_complete(true: Struct, names: set[str], place: Place) -> None:
 
 
 def _check_distinct(document: Document, values: list[Value], literals: list[Literal], message: str) -> None:
+    keys = list(map(_key, values))
     seen: set[object] = set()
-    for value, literal in zip(values, literals, strict=True):
-        key = _key(value)
+    for key, literal in zip(keys if len(set(keys)) < len(keys) else (), literals, strict=False):
         if key in seen:
             fail(Place(document, literal.position), message.format(written(literal)))
         seen.add(key)
@@ -267,13 +300,7 @@ def _key(value: Value) -> object:
             return value
 
 
-def _parts(document: Document, made: list[_Made], literals: list[Literal]) -> int:
-    """How many parts a value has; those that are written are as many as the text is long, those by names may not be."""
-    named = 0
-    for one, literal in zip(made, literals, strict=True):
-        if isinstance(literal, Name):
-            named += one.parts
-            if named > _MOST_PARTS:
-                what = f"the value takes more than {_MOST_PARTS} parts from other constants: write less of them"
-                fail(Place(document, literal.position), what)
-    return 1 + sum(one.parts for one in made)
+def _check_parts(named: int, place: Place) -> None:
+    """What is written is as long as the text; what is named may be much more."""
+    if named > _MOST_PARTS:
+        fail(place, f"the value takes more than {_MOST_PARTS} parts from other constants: name fewer of them")

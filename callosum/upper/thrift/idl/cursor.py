@@ -6,13 +6,26 @@ from collections.abc import Collection
 from typing import Final, NoReturn
 
 from callosum.upper.thrift.idl.faults import Fault
-from callosum.upper.thrift.idl.lexer import BAD, END, GONE, NAME, TEXT, WORDS, bad_escape, text_of, tokens_of
+from callosum.upper.thrift.idl.lexer import (
+    BAD,
+    END,
+    GONE,
+    NAME,
+    PART_NAMES,
+    TEXT,
+    WORDS,
+    bad_escape,
+    text_of,
+    tokens_of,
+)
 from callosum.upper.thrift.idl.model import Annotation, Annotations, Position
 
 SEPARATORS: Final = frozenset({",", ";"})
 _I64: Final = range(-(1 << 63), 1 << 63)
 _MOST_DIGITS: Final = 24
 """Of an integer that may be in range; Python refuses to read very long ones."""
+_SHORT: Final = 18
+"""Characters of an integer that is in range for sure."""
 _SHOWN: Final = 40
 """Characters of a token that a message has."""
 
@@ -52,15 +65,15 @@ class Cursor:
         if kind is BAD:
             return _unreadable(text)
         if kind is END:
-            return f"the file ends where {what} is expected"
+            return f"expected {what}, found the end of the file"
         if kind in GONE:
             return f"{text} is a word of older compilers: write {GONE[kind]}"
-        return f"{shown(text)} stands where {what} is expected"
+        return f"expected {what}, found {shown(text)}"
 
     def _expect(self, kind: str, where: str) -> None:
         """Go over a symbol or word that has to be there."""
         if self._kinds[self._at] != kind:
-            self._expected(f"{kind} {where}")
+            self._expected(f"{kind!r} {where}")
         self._at += 1
 
     def _separator(self) -> None:
@@ -75,8 +88,8 @@ class Cursor:
         """
         return self._at - 1 if self._kinds[self._at - 1] in ends else self._at
 
-    def _name(self, of: str) -> str:
-        """Go over a name without dots."""
+    def _name(self, of: str, written: str = "") -> str:
+        """Go over a name without dots; ``written`` is how what it names is written."""
         at = self._at
         kind, text = self._kinds[at], self._texts[at]
         if kind is not NAME and kind != "uuid":
@@ -84,7 +97,7 @@ class Cursor:
                 self._at += 1
                 message = f"{text} is a word of the IDL and cannot name {of}: take another name, {text}_ for example"
                 raise Wrong(self._positions[at], message)
-            self._expected(f"the name of {of}")
+            self._expected(f"the name of {of}{written}")
         if "." in text:
             self._fault(
                 self._positions[at], f"{shown(text)} has a dot, and the name of {of} cannot have one: leave it out"
@@ -95,15 +108,18 @@ class Cursor:
     def _integer(self) -> int:
         """Go over an integer."""
         text = self._texts[self._at]
+        if len(text) < _SHORT and "x" not in text:
+            self._at += 1
+            return int(text)
         digits = text.lstrip("+-").lstrip("0")
         position = self._positions[self._at]
         self._at += 1
         if len(digits) > _MOST_DIGITS:
-            self._fault(position, f"{shown(text)} does not fit into 64 bits")
+            self._fault(position, f"{shown(text)[1:-1]} does not fit into 64 bits")
             return 0
         value = int(text, 16 if digits.startswith("x") else 10)
         if value not in _I64:
-            self._fault(position, f"{shown(text)} does not fit into 64 bits")
+            self._fault(position, f"{shown(text)[1:-1]} does not fit into 64 bits")
         return value
 
     def _double(self) -> float:
@@ -111,7 +127,7 @@ class Cursor:
         text = self._texts[self._at]
         value = float(text)
         if value in {float("inf"), float("-inf")}:
-            self._fault(self._positions[self._at], f"{shown(text)} is too large for a double")
+            self._fault(self._positions[self._at], f"{shown(text)[1:-1]} is too large for a double")
         self._at += 1
         return value
 
@@ -138,8 +154,8 @@ class Cursor:
         found: list[Annotation] = []
         while self._kinds[self._at] != ")":
             at = self._at
-            if self._kinds[at] is not NAME and self._kinds[at] not in WORDS:
-                self._expected("the name of an annotation or )")
+            if self._kinds[at] is not NAME and self._kinds[at] not in PART_NAMES:
+                self._expected("the name of an annotation, or ')'")
             self._at = at + 1
             value = "1"
             if self._kinds[self._at] == "=":

@@ -68,7 +68,7 @@ def text_of(comment: str) -> str:
     _drop_stars(lines)
     _drop_indentation(lines)
     lines = [line.rstrip(_BLANK) or line for line in lines]
-    return "\n".join(lines if lines[0] else lines[1:])
+    return "\n".join(lines if lines[0] else lines[1:]).rstrip("\n")
 
 
 def _drop_stars(lines: list[str]) -> None:

@@ -158,10 +158,10 @@ def _without_docs(found: Tokens) -> Tokens:
 
 
 def positions_of(text: str, offsets: list[int]) -> list[Position]:
-    """The lines and columns of characters of a text."""
+    """The lines and columns of characters of a text, none of which is the end of a line."""
     newlines = [-1, *(found.start() for found in _NEWLINE.finditer(text))]
-    lines = [bisect(newlines, offset - 1) for offset in offsets]
-    before = [newlines[line - 1] for line in lines]
+    lines = list(map(partial(bisect, newlines), offsets))
+    before = map([0, *newlines].__getitem__, lines)
     return list(map(partial(tuple.__new__, Position), zip(lines, map(sub, offsets, before), strict=True)))
 
 

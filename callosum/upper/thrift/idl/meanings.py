@@ -9,6 +9,7 @@ from callosum.upper.thrift.idl.constants import evaluate
 from callosum.upper.thrift.idl.faults import Faults, IdlError
 from callosum.upper.thrift.idl.graphs import circles
 from callosum.upper.thrift.idl.model import (
+    BaseType,
     Const,
     Document,
     Field,
@@ -89,7 +90,7 @@ class _Meanings:
         for one in function.throws:
             _, true = self._program.true_type(document, one.type)
             if not isinstance(true, Struct) or true.kind is not StructKind.EXCEPTION:
-                name = one.type.name if isinstance(one.type, Reference) else "this"
+                name = one.type.name if isinstance(one.type, Reference | BaseType) else "a container"
                 message = f"{function.name} throws {name}, which is no exception: define it with exception"
                 self._faults.add(document, one.type.position, message)
             if one.default is not None:

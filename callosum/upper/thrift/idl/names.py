@@ -126,7 +126,7 @@ class Names:
                 (document, one.name)
                 for document in self._program.documents
                 for one in document.definitions
-                if isinstance(one, kind)
+                if isinstance(one, kind) and document.by_name[one.name] is one
             ]
             order, found = circles(keys, after)
             for circle in found:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from callosum.upper.thrift.idl.cursor import SEPARATORS, Wrong
 from callosum.upper.thrift.idl.docs import Docs
@@ -42,6 +42,10 @@ _OF_STRUCTS: Final = {"required": Requiredness.REQUIRED, "optional": Requirednes
 _OF_UNIONS: Final = _OF_STRUCTS | {"": Requiredness.OPTIONAL}
 _OF_FUNCTIONS: Final = _OF_STRUCTS | {"optional": Requiredness.DEFAULT}
 """Apache's compiler ignores ``optional`` there."""
+_WRITTEN: Final = " (a field is written as 1: i32 name)"
+_A_TYPE: Final = f"a type{_WRITTEN}"
+_A_FIELD: Final = "a field, such as 1: i32 name"
+_A_FUNCTION: Final = "a function, such as i32 name(1: i32 argument)"
 _IDS: Final = range(-(1 << 15), 1 << 15)
 _I32: Final = range(-(1 << 31), 1 << 31)
 
@@ -123,17 +127,25 @@ class _Parser(Terms):
             if self._definitions:
                 self._fault(self._positions[self._at], f"{kind} has to stand before the first definition: move it up")
             self._docs.take(self._at)
+            may_go_on = kind == "namespace" and self._kinds[self._at + 1] != "*"  # with annotations
             self._header(kind)
-            self._docs.header(self._last({")"}) if kind == "namespace" else self._at - 1)
+            self._docs.header(self._last({")"}) if may_go_on else self._at - 1)
         else:
             self._no_beginning()
 
-    def _no_beginning(self) -> None:
-        text = self._texts[self._at]
-        near = get_close_matches(text, sorted(_DEFINITIONS | _HEADERS), 1) if self._kinds[self._at] is NAME else []
-        hint = f" Did you mean {near[0]}?" if near else ""
-        what = "a definition (struct, union, exception, enum, typedef, const or service)"
-        raise Wrong(self._positions[self._at], self._why_not(what) + hint)
+    def _no_beginning(self) -> NoReturn:
+        kind, text = self._kinds[self._at], self._texts[self._at]
+        near = get_close_matches(text, sorted(_DEFINITIONS | _HEADERS), 1, 0.7) if kind is NAME else []
+        message = self._why_not(
+            "a definition, which begins with struct, union, exception, enum, typedef, const or service"
+        )
+        if near:
+            message = f"{text} begins no definition: did you mean {near[0]}?"
+        elif kind in SEPARATORS:
+            message = f"a definition needs no {text} behind it: leave it out"
+        elif kind == "}":
+            message = "this } closes nothing: leave it out, or look for one too many before it"
+        raise Wrong(self._positions[self._at], message)
 
     def _header(self, kind: str) -> None:
         position = self._positions[self._at]
@@ -197,7 +209,7 @@ class _Parser(Terms):
 
     def _member(self, enum: str, begin: Position, before: int) -> Member:
         at = self._at
-        self._check_closed(f"enum {enum}", begin, "a member")
+        self._check_closed(f"enum {enum}", begin)
         doc = self._docs.take(at)
         name = self._part_name(f"a member of {enum}")
         has_value = self._kinds[self._at] == "="
@@ -215,12 +227,12 @@ class _Parser(Terms):
             self._docs.placed(self._last())
         return made
 
-    def _check_closed(self, of: str, begin: Position, what: str) -> None:
+    def _check_closed(self, of: str, begin: Position, end: str = "}") -> None:
         """What begins a definition in the place of a part of one says that a brace is missing."""
         kind = self._kinds[self._at]
         if kind is END or (kind in _DEFINITIONS and self._positions[self._at].column <= begin.column):
-            found = "the file ends" if kind is END else f"{kind} stands"
-            message = f"{found} where {what} is expected: the }} of {of} in line {begin.line} is missing"
+            found = "the file ends" if kind is END else f"{kind} begins something else"
+            message = f"{found} before {of} in line {begin.line} does: the {end} of it is missing"
             raise Wrong(self._positions[self._at], message)
 
     def _struct(self, doc: str) -> Struct:
@@ -243,7 +255,7 @@ class _Parser(Terms):
         kinds = self._kinds
         self._next_id = -1
         while kinds[self._at] != end:
-            self._check_closed(of, begin, "a field")
+            self._check_closed(of, begin, end)
             fields.append(self._field(requiredness, depth))
         self._at += 1
         return tuple(fields)
@@ -257,10 +269,10 @@ class _Parser(Terms):
         word = kinds[self._at]
         if word in requiredness:
             self._at += 1
-        kind = self._type()
+        kind = self._type(what=_A_TYPE if has_id else _A_FIELD)
         if kinds[self._at] == "&":
             self._at += 1
-        name = self._part_name("a field")
+        name = self._part_name("a field", _WRITTEN)
         default: Literal | None = None
         if kinds[self._at] == "=":
             self._at += 1
@@ -293,14 +305,14 @@ class _Parser(Terms):
             self._next_id = number - 1
         return number
 
-    def _part_name(self, of: str) -> str:
+    def _part_name(self, of: str, written: str = "") -> str:
         """Go over the name of a part of a definition, which can be a word of the IDL: nothing else can stand there."""
         at = self._at
         kind = self._kinds[at]
         if kind in PART_NAMES:
             self._at = at + 1
             return kind
-        return self._name(of)
+        return self._name(of, written)
 
     def _xsd(self, depth: int) -> None:
         """Go over what was for XML schemas, and means nothing today."""
@@ -330,7 +342,7 @@ class _Parser(Terms):
         self._expect("{", f"behind service {name}")
         functions: list[Function] = []
         while self._kinds[self._at] != "}":
-            self._check_closed(f"service {name}", position, "a function")
+            self._check_closed(f"service {name}", position)
             functions.append(self._function())
         self._at += 1
         return Service(name, tuple(functions), position, extends, doc, self._annotations())
@@ -346,7 +358,7 @@ class _Parser(Terms):
         if kinds[self._at] == "void":
             self._at += 1
         else:
-            returns = self._type()
+            returns = self._type(what=_A_FUNCTION)
         name = self._part_name("a function")
         self._expect("(", f"behind the name of {name}")
         parameters = self._fields(")", _OF_FUNCTIONS, f"function {name}", position)

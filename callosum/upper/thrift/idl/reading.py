@@ -13,7 +13,7 @@ from typing import Final
 
 from callosum.errors import ConfigurationError
 from callosum.upper.thrift.idl.checks import check
-from callosum.upper.thrift.idl.faults import Fault, IdlError
+from callosum.upper.thrift.idl.faults import MOST_FAULTS, Fault, IdlError
 from callosum.upper.thrift.idl.model import Document, Include, Position, Program
 from callosum.upper.thrift.idl.parser import parse
 
@@ -125,7 +125,8 @@ class _Reader:
         return f"the included file {include.path!r} is not there: looked for it in {places}"
 
     def _fault(self, document: Document, position: Position, message: str) -> None:
-        self._faults.append(Fault(document.path, position, message))
+        if len(self._faults) < MOST_FAULTS:
+            self._faults.append(Fault(document.path, position, message))
 
     def file(self, shown: str, path: Path) -> Document:
         """A file, parsed."""

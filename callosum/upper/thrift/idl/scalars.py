@@ -66,6 +66,17 @@ def scalar_fitted(  # noqa: PLR0911 - one for each kind of type
             return fail(place, f"{text} is not {described(true)}")
 
 
+def integers_fitted(true: TrueType, items: tuple[Literal, ...]) -> list[int]:
+    """The values of literals that are integers in the range of a type; those that are not are missing.
+
+    Tables of numbers are long.
+    """
+    bounds = _RANGES.get(true.name, ()) if isinstance(true, BaseType) else ()
+    return [
+        one.value for one in items if isinstance(one, Number) and isinstance(one.value, int) and one.value in bounds
+    ]
+
+
 def _integer_fitted(kind: str, value: int, place: Place, text: str) -> int:
     bounds = _RANGES[kind]
     if value not in bounds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from callosum.upper.thrift.idl.cursor import Cursor, Wrong
+from callosum.upper.thrift.idl.cursor import SEPARATORS, Cursor, Wrong
 from callosum.upper.thrift.idl.lexer import BASE_TYPES, DOUBLE, INTEGER, NAME, TEXT, TRUTH
 from callosum.upper.thrift.idl.model import (
     BaseType,
@@ -29,8 +29,8 @@ MOST_NESTED: Final = 64
 class Terms(Cursor):
     """The part of the parser for what stands inside definitions."""
 
-    def _type(self, depth: int = 0) -> Type:
-        """Go over a type."""
+    def _type(self, depth: int = 0, what: str = "a type") -> Type:
+        """Go over a type; ``what`` is expected where there is none."""
         at = self._at
         kind = self._kinds[at]
         position = self._positions[at]
@@ -42,8 +42,10 @@ class Terms(Cursor):
             self._at = at + 1
             annotations = self._annotations() if self._kinds[at + 1] == "(" else ()
             return BaseType("i8" if kind == "byte" else kind, position, annotations)
+        if kind == "void":
+            raise Wrong(position, "void is what a function returns where it returns nothing, and no type")
         if kind not in {"list", "set", "map"}:
-            self._expected("a type")
+            self._expected(what)
         if depth >= MOST_NESTED:
             raise Wrong(
                 position, f"types are nested deeper than {MOST_NESTED} here: give a name to a part with typedef"
@@ -96,9 +98,11 @@ class Terms(Cursor):
 
     def _sequence(self, position: Position, depth: int) -> Sequence:
         items: list[Literal] = []
-        while self._kinds[self._at] != "]":
+        kinds = self._kinds
+        while kinds[self._at] != "]":
             items.append(self._literal(depth))
-            self._separator()
+            if kinds[self._at] in SEPARATORS:
+                self._at += 1
         self._at += 1
         return Sequence(tuple(items), position)
 

@@ -1,0 +1,207 @@
+"""Texts that the reader refuses, each with all of its faults."""
+
+# ruff: noqa: E501 - a fault is a line
+
+from __future__ import annotations
+
+Refused = tuple[tuple[str, ...], ...]
+
+BY_BOTH: Refused = (
+    ("strcut Point {}", "1:1: strcut begins no definition: did you mean struct?"),
+    (
+        "Point {}",
+        "1:1: expected a definition, which begins with struct, union, exception, enum, typedef, const or service, found 'Point'",
+    ),
+    ("struct {}", "1:8: expected the name of a struct, found '{'"),
+    ("struct list {}", "1:8: list is a word of the IDL and cannot name a struct: take another name, list_ for example"),
+    ("struct Point", "1:13: expected '{' behind struct Point, found the end of the file"),
+    ("struct Point { 1: i32 x", "1:24: the file ends before struct Point in line 1 does: the } of it is missing"),
+    (
+        "struct Point { 1: i32 x\nstruct Line { 1: i32 y }",
+        "2:1: struct begins something else before struct Point in line 1 does: the } of it is missing",
+    ),
+    ("struct Point { 1: i32 }", "1:23: expected the name of a field (a field is written as 1: i32 name), found '}'"),
+    ("struct Point { 1: x }", "1:21: expected the name of a field (a field is written as 1: i32 name), found '}'"),
+    ("struct Point { 1 i32 x }", "1:18: expected ':' behind the id 1, found 'i32'"),
+    (
+        "struct Point { one: i32 x }",
+        "1:19: expected the name of a field (a field is written as 1: i32 name), found ':'",
+    ),
+    ("struct Point { 1: i32 x,, 2: i32 y }", "1:25: expected a field, such as 1: i32 name, found ','"),
+    ("struct Point { 1: list<i32 x }", "1:28: expected '>' at the end of the list's type, found 'x'"),
+    ("struct Point { 1: list x }", "1:24: expected '<' behind list, found 'x'"),
+    ("struct Point { 1: map<i32> x }", "1:26: expected ',' between the types of a map's keys and values, found '>'"),
+    ("struct Point { 1: void x }", "1:19: void is what a function returns where it returns nothing, and no type"),
+    ("struct Point { 1: i32 x = }", "1:27: expected a value, found '}'"),
+    ("struct Point { 1: i32 a.b }", "1:23: 'a.b' has a dot, and the name of a field cannot have one: leave it out"),
+    (
+        "struct Point { 1: i32 true }",
+        "1:23: true is a word of the IDL and cannot name a field: take another name, true_ for example",
+    ),
+    ("struct a.b {}", "1:8: 'a.b' has a dot, and the name of a struct cannot have one: leave it out"),
+    ("struct Point { 1: i32 x } }", "1:27: this } closes nothing: leave it out, or look for one too many before it"),
+    ("struct Point { 1: i32 x (deprecated = 1) }", "1:39: expected the value of the annotation in quotes, found '1'"),
+    ("struct Point { 1: i32 x, 1: i32 y }", "1:26: the id 1 is that of x in line 1: 2 is free"),
+    ("struct Point { 1: i32 x, 2: i32 x }", "1:26: struct Point has x in line 1 already: take another name"),
+    ("struct Point { 1: slist x }", "1:19: slist is a word of older compilers: write string"),
+    ("struct Point {}, struct Line {}", "1:16: a definition needs no , behind it: leave it out"),
+    ("struct Point {} struct Point {}", "1:17: Point is defined in line 1 already: take another name"),
+    ("struct S {} service S {}", "1:13: S is defined in line 1 already: take another name"),
+    ("struct Point { 1: Pont other }", "1:19: there is no type Pont: did you mean Point?"),
+    ("struct Pixel { 1: i32 x } struct S { 1: Pixl p }", "1:41: there is no type Pixl: did you mean Pixel?"),
+    ("struct S { 1: shared.Colour c }", "1:15: nothing is included as shared: include that file"),
+    ("struct S { 1: MAX x } const i32 MAX = 1", "1:15: MAX is a constant, where a type is expected"),
+    (
+        "struct Node { 1: required Node next }",
+        "1:1: Node contains itself through required fields, so it would never end: make one of them optional",
+    ),
+    (
+        "struct S { 1: optional S s = {} }",
+        "1:1: S is part of its own default, so it would never end: leave a default out",
+    ),
+    (
+        "union U { 1: i32 a = 1, 2: i32 b = 2 }",
+        "1:11: a is a field of a union, which has the one that was set: leave out the default",
+        "1:25: b is a field of a union, which has the one that was set: leave out the default",
+    ),
+    ("enum E { A, A }", "1:13: enum E has A in line 1 already: take another name"),
+    ("enum E { A = x }", "1:14: expected the integer that is the value of A, found 'x'"),
+    ("enum E { A = 3000000000 }", "1:10: the value of E.A, 3000000000, does not fit into 32 bits"),
+    ("enum E { A = 0x7fffffff, B }", "1:26: the value of E.B, 2147483648, does not fit into 32 bits"),
+    ("enum E { a.b }", "1:10: 'a.b' has a dot, and the name of a member of E cannot have one: leave it out"),
+    ("enum E { A = 1.5 }", "1:14: expected the integer that is the value of A, found '1.5'"),
+    ("enum E { A B C", "1:15: the file ends before enum E in line 1 does: the } of it is missing"),
+    ("typedef A B typedef B A", "1:1: the typedef B stands for itself: B -> A -> B"),
+    ("typedef list<A> A", "1:1: the typedef A stands for itself: A -> A"),
+    ("typedef i32", "1:12: expected the name of a typedef, found the end of the file"),
+    ("const i32 X", "1:12: expected '=' behind the name of a constant, found the end of the file"),
+    ("const i32 X =", "1:14: expected a value, found the end of the file"),
+    ('const i32 X = "one"', "1:15: 'one' is not an i32"),
+    ("const i32 X = 1.0", "1:15: 1.0 is not an i32"),
+    ("const i64 X = 9223372036854775808", "1:15: 9223372036854775808 does not fit into 64 bits"),
+    (
+        "const i32 X = 99999999999999999999999999999999",
+        "1:15: 99999999999999999999999999999999 does not fit into 64 bits",
+    ),
+    ('const double X = "x"', "1:18: 'x' is not a double"),
+    ("const double X = 5.", "1:19: '.' needs a digit behind it"),
+    ("const string X = 3", "1:18: 3 is not a string"),
+    ('const string X = "a', '1:18: the string has no end in its line: close it with "'),
+    ('const string X = "a\\x"', "1:20: \\x is no escape of the IDL, which has \\r, \\n, \\t, \\\", \\' and \\\\"),
+    ("const string X = 'a\"", "1:18: the string has no end in its line: close it with '"),
+    ('const list<i32> X = [1, "two"]', "1:25: 'two' is not an i32"),
+    ("const map<i32, i32> X = {1, 2}", "1:27: expected ':' between a key and its value, found ','"),
+    ("const i32 X = Y", "1:15: nothing is called 'Y': no constant, and no member of an enum"),
+    ("const i32 X = X", "1:15: the constant X stands for itself: give it a value"),
+    (
+        "const i32 MAXIMUM = 1 const i32 X = MAXIMAM",
+        "1:37: nothing is called 'MAXIMAM': no constant, and no member of an enum: did you mean MAXIMUM?",
+    ),
+    ("const i32 X = Y const i32 Y = X", "1:15: the constant Y stands for itself: give it a value"),
+    ("enum Colour { RED, GREEN } const Colour X = RED", "1:45: RED is a member of Colour: write Colour.RED"),
+    (
+        "enum Colour { RED, GREEN } const Colour X = Colour.GREN",
+        "1:45: the enum Colour has no member GREN: did you mean GREEN?",
+    ),
+    ("enum Colour { RED, GREEN } const Colour X = 7", "1:45: the enum Colour has no member with the value 7"),
+    ('struct Point { 1: i32 x } const Point P = {"y": 1}', "1:44: Point has no field 'y'"),
+    (
+        "struct Point { 1: i32 x } const Point P = {x: 1}",
+        "1:44: the fields of Point are given by their names in quotes, not by x",
+    ),
+    (
+        "struct Point { 1: i32 x } const Point P = [1]",
+        "1:43: a list of values is not a Point, whose fields are given as a map in {}",
+    ),
+    ('struct Point { 1: i32 x } const Point P = {"x": "1"}', "1:49: '1' is not an i32"),
+    ('struct Point { 1: i32 x = "1" }', "1:27: '1' is not an i32"),
+    ("struct Point { 1: i32 x } const i32 P = Point", "1:41: Point is a type, not a value"),
+    ('const uuid X = "123"', "1:16: '123' is no uuid: write it as 01234567-89ab-cdef-0123-456789abcdef"),
+    ("service S { void f() void f() }", "1:22: service S has f in line 1 already: take another name"),
+    ("service S { f() }", "1:17: expected the name of a function, found '}'"),
+    ("service S { void f }", "1:20: expected '(' behind the name of f, found '}'"),
+    ("service S { void f(1: i32 a, 1: i32 b) }", "1:30: the id 1 is that of a in line 1: 2 is free"),
+    ("service S { void f(1: i32 a, 2: i32 a) }", "1:30: function f has a in line 1 already: take another name"),
+    (
+        "exception E {} service S { oneway void f() throws (1: E e) }",
+        "1:28: f is oneway, so no exception can come back: leave out throws, or oneway",
+    ),
+    (
+        "struct E {} service S { void f() throws (1: E e) }",
+        "1:45: f throws E, which is no exception: define it with exception",
+    ),
+    ("service S { void f() throws (1: i32 e) }", "1:33: f throws i32, which is no exception: define it with exception"),
+    ("service S extends S {}", "1:1: the service S extends itself: S -> S"),
+    ("service A extends B {} service B extends A {}", "1:1: the service A extends itself: A -> B -> A"),
+    ("service S extends T {}", "1:19: there is no service T"),
+    ("struct T {} service S extends T {}", "1:31: T is no service, so S cannot extend it"),
+    ("service A { void f() } service B extends A { void f() }", "1:46: B has f from A already: take another name"),
+    ("service S { void f() oneway }", "1:29: expected a function, such as i32 name(1: i32 argument), found '}'"),
+    ("service S { void f(i32) }", "1:23: expected the name of a field (a field is written as 1: i32 name), found ')'"),
+    ("include shared.thrift", "1:9: expected the path of a file in quotes, found 'shared.thrift'"),
+    (
+        'struct S {} include "shared.thrift"',
+        "1:13: include has to stand before the first definition: move it up",
+        "1:13: the included file 'shared.thrift' is not there: looked for it in .",
+    ),
+    ("namespace py", "1:13: expected the name of the namespace, found the end of the file"),
+    ('namespace "py" a', "1:11: expected a language or * behind namespace, found '\"py\"'"),
+    ("cpp_namespace a", "1:1: cpp_namespace is a word of older compilers: write namespace cpp"),
+    ("/* never closed", "1:1: the comment has no end: close it with */"),
+    ("struct S { 1: i32 x } @", "1:23: '@' is no character of the IDL outside of strings and comments"),
+    ("struct S { 1: i32 x $ }", "1:21: '$' is no character of the IDL outside of strings and comments"),
+    ("const i32 X = -", "1:15: '-' needs a digit behind it"),
+)
+"""Apache's compiler refuses them, too."""
+
+HERE: Refused = (
+    ("struct Point { 40000: i32 x }", "1:16: the id 40000 is out of range: ids are 1 to 32767"),
+    (
+        "struct A { 1: required B b } struct B { 1: required A a }",
+        "1:1: A (A -> B -> A) contains itself through required fields, so it would never end: make one of them optional",
+    ),
+    (
+        "union U { 1: required i32 a }",
+        "1:11: a is a field of a union, which has one of them at a time: leave out required",
+    ),
+    (
+        "union U { 1: i32 a = 1 }",
+        "1:11: a is a field of a union, which has the one that was set: leave out the default",
+    ),
+    ("const i8 X = 300", "1:14: 300 does not fit into i8, which goes from -128 to 127"),
+    ("const double X = 1e999", "1:18: 1e999 is too large for a double"),
+    ("const bool X = 2", "1:16: 2 is not a bool"),
+    ("const list<i32> X = {1: 2}", "1:21: a map of values is not a list, written in []"),
+    ('const map<string, i32> X = {"a": 1, "a": 2}', "1:37: the map has the key 'a' twice: leave one out"),
+    ("const set<i32> X = [1, 1]", "1:24: the set has 1 twice: leave one out"),
+    (
+        "enum Colour { RED } enum Shape { RED } const Colour X = Shape.RED",
+        "1:57: Shape.RED is a member of Shape, not of Colour",
+    ),
+    (
+        'enum Colour { RED, GREEN } const Colour X = "RED"',
+        "1:45: 'RED' is not a member of the enum Colour, such as Colour.RED",
+    ),
+    (
+        "struct Point { 1: required i32 x } const Point P = {}",
+        "1:52: the field x of Point is required: give it a value",
+    ),
+    (
+        'union U { 1: i32 a, 2: i32 b } const U X = {"a": 1, "b": 2}',
+        "1:44: U is a union: give exactly one of its fields, not 2",
+    ),
+    (
+        "service S { oneway i32 f() }",
+        "1:13: f is oneway, so nothing can come back: let it return void, or leave out oneway",
+    ),
+    (
+        "exception E {} service S { void f() throws (0: E e) }",
+        "1:45: the id 0 is that of the result of f: give the exception an id from 1 on",
+    ),
+    ('include "nowhere.thrift"', "1:1: the included file 'nowhere.thrift' is not there: looked for it in ."),
+    (
+        "typedef string uuid",
+        "1:16: uuid is a type of the IDL and cannot name a typedef: take another name, Uuid for example",
+    ),
+)
+"""Apache's compiler takes them; docs/idl-files.md says why they are refused here."""
