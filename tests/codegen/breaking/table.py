@@ -135,7 +135,7 @@ PAIRS: Final = [
         "service S { oneway void f() }",
         {"oneway-changed"},
         {"oneway-changed"},
-        [],
+        [Called("old", "S", "f", "Unimplemented")],
     ),
     Pair(
         "return-type-changed",

@@ -150,8 +150,8 @@ def test_a_file_of_somebody_else_is_not_overwritten(folder: Path) -> None:
 
 CLASHES = {
     "two files, one module": (
-        {"one__common": "struct A {}", "two__common": "struct A {}"},
-        "two/common.thrift: it would be common/common.py, and so would one/common.thrift: give one of them another",
+        {"a-b": "struct A {}", "a_b": "struct A {}"},
+        "and so would a-b.thrift: give one of them another `namespace py`",
     ),
     "a module and a package": (
         {"shop": "struct A {}", "orders": f"{PY}shop.orders\nstruct A {{}}"},
