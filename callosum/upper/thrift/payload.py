@@ -283,8 +283,8 @@ class Struct(_Payload):
         super().__init_subclass__()
         if _declare(cls) and frozen:
             cls.__thrift_frozen__ = True
-            cls.__setattr__ = _refuse_change  # type: ignore[method-assign]
-            cls.__delattr__ = _refuse_change  # type: ignore[method-assign]
+            frozen_class: Any = cls  # else pyright sees a __setattr__ that takes any name, in every struct
+            frozen_class.__setattr__ = frozen_class.__delattr__ = _refuse_change
 
     if not TYPE_CHECKING:
 
