@@ -156,7 +156,7 @@ def test_a_byte_order_mark_is_no_fault(here: Path) -> None:
         ),
         (
             "struct A {\n  1: i32 a",
-            "bad.thrift:2:11: the file ends before struct A in line 1 does: the } of it is missing",
+            "bad.thrift:2:11: the file ends here, and struct A in line 1 is still open: its } is missing",
         ),
         ("struct A {\n 1: B b }", "bad.thrift:2:5: there is no type B"),
         ("enum A { X = 4294967296 }", "bad.thrift:1:10: the value of A.X, 4294967296, does not fit into 32 bits"),
