@@ -113,8 +113,8 @@ class Names:
         for other, theirs in included.items():
             if name in theirs.by_name:
                 return f"there is no {what} {name} in this file: write {other}.{name}"
-        names = [*_names(document, what), *(sorted(BASE_TYPES) if what == "type" else ())]
-        return f"there is no {what} {name}{self._faults.hint(name, names)}"
+        known = [*_names(document, what), *(sorted(BASE_TYPES) if what == "type" else ())]
+        return f"there is no {what} {name}{self._faults.hint(name, known)}"
 
     # --- circles -----------------------------------------------------------------------------------------------------
 
