@@ -2,7 +2,7 @@
 #
 #   make demo      a server and a client process, and what happens between them
 #   make test      the tests
-#   make check     format, lint, types, import contracts
+#   make check     format, lint, types (those of generated modules too), import contracts
 #   make coverage  the tests again, with the thresholds
 #   make bench     callosum beside its peers; BENCH="--quick", or its other options
 #   make fuzz      hostile bytes for the decoders; FUZZ="--seconds 600 --target thrift" for its options
@@ -32,6 +32,7 @@ check: $(VENV)/.check
 	cd examples/json_orders && $(abspath $(BIN))/mypy --strict --config-file= .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest -q tests/typing
 
 format: $(VENV)/.check
 	$(BIN)/ruff check --fix
