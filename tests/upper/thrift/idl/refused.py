@@ -42,6 +42,7 @@ BY_BOTH: Refused = (
     ("struct Point { 1: i32 x } }", "1:27: this } closes nothing: leave it out, or look for one too many before it"),
     ("struct Point { 1: i32 x (deprecated = 1) }", "1:39: expected the value of the annotation in quotes, found '1'"),
     ("struct Point { 1: i32 x, 1: i32 y }", "1:26: the id 1 is that of x in line 1: 2 is free"),
+    ("struct Point { 1: i32 x, 1: i32 y, 2: i32 z }", "1:26: the id 1 is that of x in line 1: 3 is free"),
     ("struct Point { 1: i32 x, 2: i32 x }", "1:26: struct Point has x in line 1 already: take another name"),
     ("struct Point { 1: slist x }", "1:19: slist is a word of older compilers: write string"),
     ("struct Point {}, struct Line {}", "1:16: a definition needs no , behind it: leave it out"),
