@@ -239,7 +239,7 @@ class _Arguments(TPayload):
 
     def __init__(self, **given: object) -> None:
         values = {name: default.copy() if hasattr(default, "copy") else default for name, default in self.default_spec}
-        self.__dict__.update(values | given)
+        vars(self).update(values | given)
 
 
 __all__ = [

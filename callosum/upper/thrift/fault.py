@@ -82,7 +82,7 @@ def _struct_copier(default: Any) -> Callable[[], Any]:  # a struct of any type
     def make() -> Any:  # a struct of any type
         made = new(cls)
         for name, value in fields.items():
-            setattr(made, name, value())
+            object.__setattr__(made, name, value())  # also where it is frozen
         return made
 
     return make

@@ -124,7 +124,7 @@ def _size_of_dict(struct: Struct) -> int:
     cls: Any = struct.cls
     instance = cls.__new__(cls)
     for one in struct.fields:
-        setattr(instance, one.name, None)
+        object.__setattr__(instance, one.name, None)  # also where it is frozen
     return sys.getsizeof(vars(instance))
 
 

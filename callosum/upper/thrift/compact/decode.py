@@ -25,7 +25,8 @@ from callosum.upper.thrift.compact.numbers import SMALL, read_id
 from callosum.upper.thrift.compact.room import in_field
 from callosum.upper.thrift.compact.skipping import pass_fields
 from callosum.upper.thrift.fault import FAULTS, PADDING, Fault, copier
-from callosum.upper.thrift.footprint import ALLOWANCE, INLINE, RATIO, template
+from callosum.upper.thrift.footprint import ALLOWANCE, RATIO
+from callosum.upper.thrift.instances import instance_lines
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import BOOL, MAX_DEPTH, Field, Struct, TextType, is_mutable
 
@@ -61,7 +62,7 @@ class DecoderWriter:
             self._fields(struct, names)
             with self.source.block("if used:"):
                 self.source("room[0] -= used", f"if room[0] < 0: raise {self.contents.no_room}")
-            self._instance(struct, names)
+            self.source(*instance_lines(self.source, struct, "o", names))
             self.source("return o, pos + 1")
 
     def body_decoder(self, name: str, struct: Struct, report: str, behind: str, result: Field | None = None) -> None:
@@ -190,17 +191,6 @@ class DecoderWriter:
         for one, name in zip(struct.fields, names, strict=True):
             if not one.is_required and is_mutable(one.default):
                 self.source(f"if {name} is None: {name} = {self.source.constant('fresh', copier(one.default))}()")
-
-    def _instance(self, struct: Struct, values: Sequence[str]) -> None:
-        """Make an instance, as ``o``."""
-        new, cls = self.source.constant("new", struct.cls.__new__), self.source.constant("cls", struct.cls)
-        fields = list(zip(struct.fields, values, strict=True))
-        if len(fields) < INLINE:
-            self.source(f"o = {new}({cls})", *(f"o.{one.name} = {value}" for one, value in fields))
-            return
-        self.source(f"d = {self.source.constant('copy', template(struct).copy)}()")
-        self.source(*(f"d[{self.source.constant('name', one.name)}] = {value}" for one, value in fields))
-        self.source(f"o = {new}({cls})", "o.__dict__ = d")
 
 
 def _is_tagged(one: Field) -> str:

@@ -101,13 +101,14 @@ class _Parser(Terms):
         that failed.
         """
         kinds, positions = self._kinds, self._positions
-        depth = sum((kind == "{") - (kind == "}") for kind in kinds[begin : self._at])
-        self._at = max(self._at, begin + 1)
+        failed, depth = self._at, 0
+        self._at = begin + 1
         while (kind := kinds[self._at]) is not END:
             if kind in _DEFINITIONS or kind in _HEADERS:
                 line, column = positions[self._at]
-                is_first = positions[self._at - 1].line < line and column <= positions[begin].column
-                if is_first or depth <= 0:
+                if positions[self._at - 1].line < line and column <= positions[begin].column:
+                    return
+                if depth <= 0 and self._at >= failed:
                     return
             depth += (kind == "{") - (kind == "}")
             self._at += 1
@@ -231,8 +232,8 @@ class _Parser(Terms):
         """What begins a definition in the place of a part of one says that a brace is missing."""
         kind = self._kinds[self._at]
         if kind is END or (kind in _DEFINITIONS and self._positions[self._at].column <= begin.column):
-            found = "the file ends" if kind is END else f"{kind} begins something else"
-            message = f"{found} before {of} in line {begin.line} does: the {end} of it is missing"
+            found = "the file ends here" if kind is END else f"{kind} begins something else here"
+            message = f"{found}, and {of} in line {begin.line} is still open: its {end} is missing"
             raise Wrong(self._positions[self._at], message)
 
     def _struct(self, doc: str) -> Struct:
