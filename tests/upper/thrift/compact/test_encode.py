@@ -20,6 +20,14 @@ def encode(value: Any) -> bytes:
     return COMPACT.codec_of(type(value)).encode(value)
 
 
+def only(cls: Any, **values: object) -> Any:
+    """An instance of which nothing else is set."""
+    value = cls()
+    for one in struct_of(cls).fields:
+        setattr(value, one.name, values.get(one.name))
+    return value
+
+
 def text_of(cls: type) -> str:
     source = Source()
     EncoderWriter(source, {cls: "encode"}, set()).struct_encoder(struct_of(cls))
@@ -33,24 +41,25 @@ def test_headers_are_known_where_all_fields_before_must_be_there() -> None:
 
 def test_fields_that_are_not_set_are_not_written() -> None:
     for value in (
-        m.Numbers(),
-        m.Numbers(small=1),
-        m.Numbers(flag=False, real=1.0),
-        m.Numbers(flag=True),
-        m.Text(raw=b"x"),
-        m.Scattered(text=""),
-        m.Scattered(negative=1, last=True),
-        m.Scattered(seven=1, five=1.0),
+        only(m.Numbers),
+        only(m.Numbers, small=1),
+        only(m.Numbers, flag=False, real=1.0),
+        only(m.Numbers, flag=True),
+        only(m.Text, raw=b"x"),
+        only(m.Scattered, text=""),
+        only(m.Scattered, negative=1, last=True),
+        only(m.Scattered, seven=1, five=1.0),
     ):
         assert encode(value) == apache_encode(value, COMPACT.name)
 
 
 def test_bytes_on_the_wire() -> None:
-    assert encode(m.Numbers(flag=True, tiny=-1, small=-2, medium=300)) == b"\x11\x13\xff\x14\3\x15\xd8\4\0"
-    assert encode(m.Numbers(flag=False, real=1.5)) == b"\x12\x57\0\0\0\0\0\0\xf8\x3f\0"
-    assert encode(m.Scattered(negative=1, last=False)) == b"\5\5\2\2\xfe\xff\3\0"
-    assert encode(m.Containers(flags=[True, False], mediums=[0] * 15)) == b"\x19\x21\1\2\x39\xf5\x0f" + bytes(16)
-    assert encode(m.Containers(ages={}, by_flag={True: b"x"})) == b"\x0b\x20\0\xab\1\x18\1\1x\0"
+    assert encode(only(m.Numbers, flag=True, tiny=-1, small=-2, medium=300)) == b"\x11\x13\xff\x14\3\x15\xd8\4\0"
+    assert encode(only(m.Numbers, flag=False, real=1.5)) == b"\x12\x57\0\0\0\0\0\0\xf8\x3f\0"
+    assert encode(only(m.Scattered, negative=1, last=False)) == b"\5\5\2\2\xfe\xff\3\0"
+    lists = only(m.Containers, flags=[True, False], mediums=[0] * 15)
+    assert encode(lists) == b"\x19\x21\1\2\x39\xf5\x0f" + bytes(16)
+    assert encode(only(m.Containers, ages={}, by_flag={True: b"x"})) == b"\x0b\x20\0\xab\1\x18\1\1x\0"
 
 
 @pytest.mark.parametrize("count", [0, 1, 14, 15, 127, 128, 5000])
