@@ -21,7 +21,7 @@ from typing import Final
 
 from callosum.upper.thrift.compact.contents import ContentWriter
 from callosum.upper.thrift.compact.layout import LONG_FORM, Kind, kinds_of, long_header
-from callosum.upper.thrift.compact.numbers import read_id
+from callosum.upper.thrift.compact.numbers import SMALL, read_id
 from callosum.upper.thrift.compact.room import in_field
 from callosum.upper.thrift.compact.skipping import pass_fields
 from callosum.upper.thrift.fault import FAULTS, PADDING, Fault, copier
@@ -29,6 +29,8 @@ from callosum.upper.thrift.footprint import ALLOWANCE, INLINE, RATIO, template
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import BOOL, MAX_DEPTH, Field, Struct, TextType, is_mutable
 
+_IDS: Final = tuple(ident << 4 for ident in SMALL)
+"""Ids of a byte, as a part of a tag."""
 _LEAF: Final = 3
 """Fields of a leaf of the tree."""
 
@@ -46,7 +48,7 @@ class DecoderWriter:
 
     def __post_init__(self) -> None:
         self.fault = self.source.constant("Fault", Fault)
-        self.contents = ContentWriter(self.source, self.decoders)
+        self.contents = ContentWriter(self.source, self.decoders, self.recursive)
 
     def struct_decoder(self, struct: Struct) -> None:
         """Write ``def name(buf, pos, depth, room)``, which returns an instance and the position behind it."""
@@ -57,7 +59,8 @@ class DecoderWriter:
             self.source("used = 0")
             names = [self.source.fresh("v") for _ in struct.fields]
             self._fields(struct, names)
-            self.source("room[0] -= used", f"if room[0] < 0: raise {self.contents.no_room}")
+            with self.source.block("if used:"):
+                self.source("room[0] -= used", f"if room[0] < 0: raise {self.contents.no_room}")
             self._instance(struct, names)
             self.source("return o, pos + 1")
 
@@ -97,6 +100,8 @@ class DecoderWriter:
             self._expected(one, name, last)
             last = one.id
         with self.source.block("while buf[pos]:"):
+            if self.contents.used:  # fields can be there again and again
+                self.source(f"if used > room[0]: raise {self.contents.no_room}")
             self._resolve()
             fields = sorted(zip(struct.fields, names, strict=True), key=lambda pair: pair[0].id)
             self._tree(fields, self.source.constant("known", frozenset(one.id for one in struct.fields)))
@@ -132,9 +137,15 @@ class DecoderWriter:
         with self.source.block(f"if buf[pos] < {LONG_FORM}:"):
             self.source(
                 "tag = buf[pos]",
-                f"ident, pos = {self.source.constant('read_id', read_id)}(buf, pos + 1)",
-                "tag += ident << 4",
+                "pos += 1",
+                "ident = buf[pos]",
+                f"if ident < 128: tag += {self.source.constant('ids', _IDS)}[ident]",
             )
+            with self.source.block("else:"):
+                self.source(
+                    f"ident, pos = {self.source.constant('read_id', read_id)}(buf, pos)",
+                    "tag += ident << 4",
+                )
 
     def _tree(self, fields: Sequence[tuple[Field, str]], known: str) -> None:
         """Find the field of the tag, or skip what is not known."""
@@ -150,7 +161,7 @@ class DecoderWriter:
             with self.source.block(f"{word} {_is_tagged(one)}:"):
                 self._field(one, name)
             word = "elif"
-        skipped = f"tag, pos = {self.source.constant('pass_fields', pass_fields)}(buf, pos, tag, {known}, depth)"
+        skipped = f"tag, pos = {self.source.constant('pass_fields', pass_fields)}(buf, pos, tag, {known}, depth, room)"
         if fields:
             with self.source.block("else:"):
                 self.source(skipped)
