@@ -2,7 +2,8 @@
 #
 #   make demo      a server and a client process, and what happens between them
 #   make test      the tests
-#   make check     format, lint, types (those of generated modules too), import contracts
+#   make check     format, lint, types, import contracts, and whether what is generated is up to date
+#   make stubs     generates that from the .thrift files
 #   make coverage  the tests again, with the thresholds
 #   make bench     callosum beside its peers; BENCH="--quick", or its other options
 #   make fuzz      hostile bytes for the decoders; FUZZ="--seconds 600 --target thrift" for its options
@@ -12,12 +13,13 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH ?=
+STUBS ?=
 FUZZ ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check format coverage covered bench fuzz soak wheel clean
+.PHONY: demo test check stubs format coverage covered bench fuzz soak wheel clean
 
 demo: $(VENV)/.run
 	$(BIN)/python examples/thrift_echo/demo.py
@@ -29,10 +31,17 @@ check: $(VENV)/.check
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	cd examples/json_orders && $(abspath $(BIN))/mypy --strict --config-file= .
+	for one in json_orders generated; do (cd examples/$$one && $(abspath $(BIN))/mypy --strict --config-file= .) || exit; done
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/pyright --pythonpath $(BIN)/python --project examples/generated
 	$(BIN)/python -m pytest -q tests/typing
+	$(BIN)/lint-imports --no-logo
+	$(MAKE) --no-print-directory stubs STUBS=--check
+
+# The modules of the framework's own services, and of the example: made of their .thrift files, and committed.
+stubs: $(VENV)/.run
+	$(BIN)/callosum-gen stubs idl/callosum --out . $(STUBS)
+	$(BIN)/callosum-gen stubs examples/generated/echo.thrift --out examples/generated/echo_idl $(STUBS)
 
 format: $(VENV)/.check
 	$(BIN)/ruff check --fix

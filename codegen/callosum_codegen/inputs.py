@@ -39,12 +39,18 @@ def inputs(named: Sequence[Path]) -> list[Input]:
     """
     found: dict[Path, Input] = {}
     for one in named:
-        files = sorted(one.rglob("*.thrift")) if one.is_dir() else [one]
+        files = thrift_files(one) if one.is_dir() else [one]
         if not files:
             raise ConfigurationError(f"{one}: the folder has no .thrift file")
         for path in files:
             found.setdefault(path.resolve(), Input(path, one))
     return list(found.values())
+
+
+def thrift_files(folder: Path) -> list[Path]:
+    """All .thrift files in a folder and below, but for those in hidden folders, such as ``.venv``."""
+    found = (one for one in folder.rglob("*.thrift") if one.is_file())
+    return sorted(one for one in found if not any(part.startswith(".") for part in one.relative_to(folder).parts))
 
 
 def read_all(files: Iterable[Input], include_dirs: Sequence[Path]) -> list[tuple[Input, Program]]:

@@ -7,6 +7,7 @@ method), the rest is the body.
 from __future__ import annotations
 
 import struct
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,8 @@ from typing import Any, Final
 from callosum.errors import DecodeError
 from callosum.service import service_of
 from callosum.upper import thrift
-from callosum.upper.thrift.codec import codec_of
+from callosum.upper.thrift.binary import BINARY
+from callosum.upper.thrift.encoding import Encoding
 from callosum.upper.thrift.footprint import ALLOWANCE
 from fuzz.target import Bomb, Target, leaves_of
 
@@ -24,26 +26,34 @@ _STRUCTS: Final = (
     "Later", "Sooner",
 )  # fmt: skip
 _METHODS: Final = service_of(everything.Everything).methods
-_DEFAULTS: Final = frozenset({b"x", b"a", b"k", b"raw"})
+DEFAULTS: Final = frozenset({b"x", b"a", b"k", b"raw"})
 """Of the IDL: they are in values though nobody sent them."""
 
 
-def _decoders() -> dict[str, Callable[[bytes], Any]]:  # Any: values of any IDL type
-    found: dict[str, Callable[[bytes], Any]] = {name: codec_of(getattr(everything, name)).decode for name in _STRUCTS}
+def decoders(encoding: Encoding) -> dict[str, Callable[[bytes], Any]]:  # Any: values of any IDL type
+    """Of each struct, and of the arguments and the result of each method."""
+    found: dict[str, Callable[[bytes], Any]] = {
+        name: encoding.codec_of(getattr(everything, name)).decode for name in _STRUCTS
+    }
     for name, method in _METHODS.items():
-        found[f"{name} arguments"] = method.decode_args
-        found[f"{name} result"] = method.decode_result
-    return found
+        found[f"{name} arguments"] = method.codecs[encoding.name].decode_args
+        found[f"{name} result"] = method.codecs[encoding.name].decode_result
+    return found | {"Uuids": encoding.codec_of(everything.Uuids).decode}
 
 
-DECODERS: Final = _decoders()
+DECODERS: Final = decoders(BINARY)
 _ORDER: Final = list(DECODERS)
 _DECLARED: Final = (everything.NotFound, everything.Odd)
 
 
 def decode(data: bytes) -> Any:  # as above
     """The value of a body; an exception that the IDL declares is one too."""
-    decoder = DECODERS[_ORDER[data[0] % len(_ORDER)]] if data else DECODERS["Empty"]
+    return decode_with(DECODERS, data)
+
+
+def decode_with(by_name: Mapping[str, Callable[[bytes], Any]], data: bytes) -> Any:  # as above
+    """The same, with the decoders of an encoding."""
+    decoder = by_name[_ORDER[data[0] % len(_ORDER)] if data else "Empty"]
     try:
         return decoder(data[1:])
     except _DECLARED as error:
@@ -63,11 +73,16 @@ def _u32(number: int) -> bytes:
     return struct.pack(">I", number)
 
 
-_BOOL, _I8, _DOUBLE, _I16, _I32, _I64, _STRING, _STRUCT, _MAP, _SET, _LIST = 2, 3, 4, 6, 8, 10, 11, 12, 13, 14, 15
+_BOOL, _I8, _DOUBLE, _I16, _I32, _I64, _STRING, _STRUCT, _MAP, _SET, _LIST, _UUID = 2, 3, 4, 6, 8, 10, *range(11, 17)
 
 
 def seeds() -> Mapping[str, bytes]:
     """Values that have every type, as our encoders write them."""
+    return seeds_in(BINARY)
+
+
+def seeds_in(encoding: Encoding) -> Mapping[str, bytes]:
+    """The same in an encoding."""
     e = everything
     point, node = e.Point(x=1, y=-2), e.Node(name="root", children=[e.Node(name="leaf")], by_name={"a": e.Node()})
     node.after = e.Node(name="after", children=[], by_name={})
@@ -85,8 +100,11 @@ def seeds() -> Mapping[str, bytes]:
         "empty": e.Empty(),
         "later": e.Later(number=9),
         "sooner": e.Sooner(number=4),
+        "uuids": _uuids(),
     }
-    inputs = {name: body(type(value).__name__, codec_of(type(value)).encode(value)) for name, value in values.items()}
+    inputs = {
+        name: body(type(value).__name__, encoding.codec_of(type(value)).encode(value)) for name, value in values.items()
+    }
     calls: dict[str, tuple[tuple[Any, ...], Any]] = {  # Any: as above
         "ping": ((), True),
         "forget": ((5,), None),
@@ -100,11 +118,12 @@ def seeds() -> Mapping[str, bytes]:
         "with_options": ((e.Colour.GREEN,), e.Colour.RED),
         "None": ((), e.Later(number=8)),
     }
+    codecs = {name: method.codecs[encoding.name] for name, method in _METHODS.items()}
     for name, (arguments, result) in calls.items():
-        inputs[f"{name}-arguments"] = body(f"{name} arguments", _METHODS[name].encode_args(*arguments))
+        inputs[f"{name}-arguments"] = body(f"{name} arguments", codecs[name].encode_args(*arguments))
         if name != "forget":
-            inputs[f"{name}-result"] = body(f"{name} result", _METHODS[name].encode_result(result))
-    missing = _METHODS["locate"].preferred.encode_exception(e.NotFound(name="gone"))
+            inputs[f"{name}-result"] = body(f"{name} result", codecs[name].encode_result(result))
+    missing = codecs["locate"].encode_exception(e.NotFound(name="gone"))
     assert missing is not None, "the IDL declares it"
     inputs["locate-notfound"] = body("locate result", missing)
     return inputs
@@ -120,6 +139,11 @@ def _containers(point: Any) -> Any:  # as above
     value.groups, value.deep_keys = {frozenset({"a"})}, {((1, 2), (3,)): 0.5}
     value.nested, value.real_set, value.by_flag = {"a": {"b": {1, 2}}}, {1.5, 2.5}, {True: b"raw"}
     return value
+
+
+def _uuids() -> Any:  # as above
+    one = uuid.UUID(int=2**127 + 1)
+    return everything.Uuids(one=one, all=[one, one], some={one, uuid.UUID(int=0)}, names={one: "a"})
 
 
 def make_bombs(size: int) -> Sequence[Bomb]:
@@ -144,9 +168,15 @@ def _mapping(ident: int, kinds: tuple[int, int], parts: Sequence[bytes]) -> byte
 
 
 def _lists(size: int) -> _Made:
+    point = BINARY.codec_of(everything.Point)
     same = {
         "a list of empty structs": ("Node", 3, _STRUCT, b"\0"),
-        "a list of points": ("Containers", 10, _STRUCT, codec_of(everything.Point).encode(everything.Point(x=1, y=2))),
+        "a list of points": (
+            "Containers",
+            10,
+            _STRUCT,
+            point.encode(everything.Point(x=1, y=2)),
+        ),
         "a list of empty points": ("Containers", 10, _STRUCT, b"\0"),
         "a list of flags": ("Containers", 1, _BOOL, b"\1"),
         "a list of bytes": ("Containers", 2, _I8, b"\x81"),
@@ -185,6 +215,9 @@ def _sets_and_maps(size: int) -> _Made:
     yield "a set of lists of one hash", "Containers", _collection(_SET, 21, _LIST, colliding)
     empty = [bytes([_STRING]) + _u32(0)] * _fit(size, 5)
     yield "a set of empty sets", "Containers", _collection(_SET, 22, _SET, empty)
+    yield "a list of uuids", "Uuids", _collection(_LIST, 2, _UUID, [b"u" * 16] * _fit(size, 16))
+    colliding = [((2**61 - 1) * index).to_bytes(16, "big") for index in range(_fit(size, 16))]
+    yield "a set of uuids of one hash", "Uuids", _collection(_SET, 3, _UUID, colliding)
     doubles = [struct.pack(">d", float(index)) for index in range(_fit(size, 8))]
     yield "a set of doubles", "Containers", _collection(_SET, 25, _DOUBLE, doubles)
     nan = [struct.pack(">Q", 0x7FF8000000000000 + index) for index in range(_fit(size, 8))]
@@ -241,4 +274,4 @@ def _skipped(size: int) -> _Made:
     yield "skipped: many nested lists", "Empty", _collection(_LIST, 9, _LIST, [one] * _fit(size, len(one)))
 
 
-TARGET: Final = Target("thrift", decode, (DecodeError,), seeds, make_bombs, leaves_of, _DEFAULTS, ALLOWANCE)
+TARGET: Final = Target("thrift", decode, (DecodeError,), seeds, make_bombs, leaves_of, DEFAULTS, ALLOWANCE)

@@ -90,7 +90,7 @@ def test_faults_of_several_files_are_told_at_once_and_each_once(folder: Path) ->
 
 
 def test_a_folder_is_all_files_in_it_and_a_file_that_is_named_twice_is_one(folder: Path) -> None:
-    write(folder, idl__a="", idl__deep__b="")
+    write(folder, idl__a="", idl__deep__b="", **{"idl__.venv__c": "struct {"})
     result = run("lint", "idl", "idl/a.thrift")
     assert sorted(line.split(":")[0] for line in result.stdout.splitlines()[:-1]) == [
         "idl/a.thrift",

@@ -33,6 +33,7 @@ from callosum.upper.thrift.idl.model import (
     Service,
     SetOf,
     Struct,
+    StructKind,
     Type,
     Typedef,
 )
@@ -115,7 +116,8 @@ def _check_service(name: str, encodings: tuple[str, ...], given: dict[str, str |
 
 
 def _check_struct(struct: Struct, given: dict[str, str | None]) -> None:
-    struct_is_frozen(given, struct.name)
+    if struct_is_frozen(given, struct.name) and struct.kind is not StructKind.STRUCT:
+        raise ConfigurationError(f"{struct.name}: callosum.frozen is for structs, and this is no struct: remove it")
     check_reserved(given, {field.id: field.name for field in struct.fields}, struct.name)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from abc import ABC, abstractmethod
-from typing import Final, NoReturn, TypeAlias
+from typing import ClassVar, Final, NoReturn, TypeAlias
 
 from callosum.errors import DecodeError
 from callosum.upper.thrift.fault import MAX_COLLISIONS, Fault
@@ -76,12 +76,15 @@ def decode_error(reader: Reader, root: Struct, path: str, left: int) -> DecodeEr
 class Reader(ABC):
     """A position in the input. Every method moves it, or raises DecodeError."""
 
+    slowness: ClassVar[int] = 1
+    """Of so many values there may be in the place of one: of each, less is looked at."""
+
     def __init__(self, body: bytes) -> None:
         self.body = body
         self.padded = body + _PADDING  # as the functions need it that skip
         self.pos = 0
         self.room = room(len(body))
-        self.steps = _steps(len(body))
+        self.steps = _steps(len(body)) // self.slowness
 
     # --- what the encoding says ---------------------------------------------------------------------------------------
 
@@ -131,6 +134,12 @@ class Reader(ABC):
 
     # --- what all have ------------------------------------------------------------------------------------------------
 
+    def step(self) -> None:
+        """Something more is looked at."""
+        self.steps -= 1
+        if self.steps < 0:
+            raise _GivenUp
+
     def take(self, layout: str, path: str) -> tuple[int, ...]:
         """Read what has a fixed size."""
         size = struct.calcsize(f"!{layout}")
@@ -170,6 +179,7 @@ class Reader(ABC):
 
     def unknown(self, wire: int, ident: int, path: str, depth: int) -> None:
         """A field that this IDL does not have."""
+        self.step()
         place = f"{path}.<unknown field {ident}>"
         try:
             pos = self.skip(wire, depth + 1)
@@ -187,9 +197,7 @@ class Reader(ABC):
 
     def value(self, kind: Type, path: str, depth: int) -> None:
         """A value."""
-        self.steps -= 1
-        if self.steps < 0:
-            raise _GivenUp
+        self.step()
         match kind:
             case NumberType() | EnumType():
                 self.number(kind, path)

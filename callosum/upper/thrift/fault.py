@@ -6,6 +6,7 @@ import copy
 import enum
 import functools
 import struct
+from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Final
@@ -39,7 +40,10 @@ FAULTS: Final = (Fault, struct.error, IndexError, TypeError, UnicodeDecodeError)
 
 def check_hashes(elements: list[Hashable]) -> None:
     """Raise a Fault where putting the elements into a set would take quadratic time."""
-    if len(elements) > MAX_COLLISIONS and max(Counter(map(hash, elements)).values()) > MAX_COLLISIONS:
+    if len(elements) <= MAX_COLLISIONS:
+        return
+    hashes = array("q", map(hash, elements))
+    if len(hashes) - len(set(hashes)) >= MAX_COLLISIONS and max(Counter(hashes).values()) > MAX_COLLISIONS:
         raise Fault
 
 
@@ -78,7 +82,7 @@ def _struct_copier(default: Any) -> Callable[[], Any]:  # a struct of any type
     def make() -> Any:  # a struct of any type
         made = new(cls)
         for name, value in fields.items():
-            setattr(made, name, value())
+            object.__setattr__(made, name, value())  # also where it is frozen
         return made
 
     return make
@@ -98,21 +102,43 @@ def compact_set(values: Sequence[Hashable]) -> set[Any]:  # values of any IDL ty
     return made
 
 
+class _Members(dict[int, enum.IntEnum]):
+    """The members of an enum in one body. Those that this side does not know take memory, but once."""
+
+    def __init__(self, cls: type[enum.IntEnum], room: list[Any]) -> None:  # as `member` has it
+        super().__init__(members(cls))
+        self._cls = cls
+        self._room = room
+
+    def __missing__(self, number: int) -> enum.IntEnum:
+        self._room[0] -= UNKNOWN_MEMBER
+        if self._room[0] < 0:
+            raise NoRoom
+        made = self[number] = self._cls(number)
+        return made
+
+
 def member(cls: type[enum.IntEnum], number: int, room: list[Any]) -> enum.IntEnum:  # the room, and what is remembered
-    """A member of an enum that may be one that this side does not know: those take memory, but once for a body."""
-    known = members(cls)
-    if number in known:
-        return known[number]
+    """A member of an enum, which may be one that this side does not know."""
     if len(room) == 1:
         room.append({})
-    key = (cls, number)
-    if key not in room[1]:
-        room[0] -= UNKNOWN_MEMBER
-        if room[0] < 0:
-            raise NoRoom
-        room[1][key] = cls(number)
-    made: enum.IntEnum = room[1][key]
+    if cls not in room[1]:
+        room[1][cls] = _Members(cls, room)
+    made: enum.IntEnum = room[1][cls][number]
     return made
+
+
+def members_of(
+    cls: type[enum.IntEnum],
+    numbers: Sequence[int],
+    room: list[Any],  # as `member` has it
+) -> list[enum.IntEnum]:
+    """The members of these numbers."""
+    try:
+        return list(map(members(cls).__getitem__, numbers))
+    except KeyError as error:
+        member(cls, error.args[0], room)
+    return list(map(room[1][cls].__getitem__, numbers))
 
 
 @functools.cache

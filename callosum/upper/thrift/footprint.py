@@ -35,8 +35,8 @@ RATIO: Final = 20
 """So many times its length, a body may take in memory."""
 ALLOWANCE: Final = 1 << 20
 """And so many bytes more: thousands of structs of which nearly all fields are missing are ordinary data."""
-UNKNOWN_MEMBER: Final = 600
-"""Of an enum: the member, its name, and that it is remembered for the rest of the body."""
+UNKNOWN_MEMBER: Final = 1000
+"""Of an enum: the member, its name, that it is remembered for the rest of the body, and the time that it takes."""
 SET_TABLE: Final = "(16 << ({count} * 5 // 3 + 1).bit_length())"
 """What the table of a `fault.compact_set` takes, as an expression: it is all but half empty where it has just grown."""
 MAP_BASE: Final = 120
@@ -47,7 +47,7 @@ TEXT: Final = sys.getsizeof("")
 """What a text takes besides its bytes."""
 _CALL: Final = 130
 """For a struct in a field or a default, as if it took memory: it takes the time of a call to make."""
-_SLOT: Final = 9
+SLOT: Final = 9
 """A place in a list, with what the list keeps ready for more."""
 _MAP_ENTRY: Final = {True: 44, False: 60}
 """The most that an entry takes in a table that has just grown; tables of nothing but text are smaller."""
@@ -98,9 +98,9 @@ def per_element(kind: ListType | SetType | MapType, least: Callable[[Type], int]
     """
     match kind:
         case ListType():
-            return _SLOT + least(kind.element)
+            return SLOT + least(kind.element)
         case SetType():
-            listed = 0 if isinstance(kind.element, NumberType | EnumType) else _SLOT  # what it is made from
+            listed = 0 if isinstance(kind.element, NumberType | EnumType) else SLOT  # what it is made from
             return listed + least(kind.element)
         case MapType():
             is_text = isinstance(kind.key, TextType) and not kind.key.is_binary
@@ -124,7 +124,7 @@ def _size_of_dict(struct: Struct) -> int:
     cls: Any = struct.cls
     instance = cls.__new__(cls)
     for one in struct.fields:
-        setattr(instance, one.name, None)
+        object.__setattr__(instance, one.name, None)  # also where it is frozen
     return sys.getsizeof(vars(instance))
 
 

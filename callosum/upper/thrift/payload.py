@@ -274,6 +274,7 @@ class Struct(_Payload):
     """
 
     __thrift_union__: ClassVar[bool] = False
+    __thrift_frozen__: ClassVar[bool] = False
     if TYPE_CHECKING:
         __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # dataclasses' own
 
@@ -281,8 +282,9 @@ class Struct(_Payload):
         """``unsafe_hash`` is for type checkers: instances of all structs have a hash, that of their fields now."""
         super().__init_subclass__()
         if _declare(cls) and frozen:
-            cls.__setattr__ = _refuse_change  # type: ignore[method-assign]
-            cls.__delattr__ = _refuse_change  # type: ignore[method-assign]
+            cls.__thrift_frozen__ = True
+            frozen_class: Any = cls  # else pyright sees a __setattr__ that takes any name, in every struct
+            frozen_class.__setattr__ = frozen_class.__delattr__ = _refuse_change
 
     if not TYPE_CHECKING:
 

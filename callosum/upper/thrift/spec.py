@@ -190,6 +190,8 @@ class Struct:
     name: str
     fields: tuple[Field, ...]
     is_union: bool = False
+    is_frozen: bool = False
+    """Whether its instances refuse assignments."""
 
 
 def is_mutable(default: object) -> bool:
@@ -225,7 +227,7 @@ def _read_struct(cls: type) -> Struct:
         if one.name in fields:
             raise ConfigurationError(f"{cls.__name__}: two fields are called {one.name}: rename one of them")
         fields[one.name] = one
-    return Struct(cls, cls.__name__, tuple(fields.values()), is_union)
+    return Struct(cls, cls.__name__, tuple(fields.values()), is_union, getattr(cls, "__thrift_frozen__", False))
 
 
 def _field(cls: type, ident: object, spec: object, defaults: dict[str, Any], *, can_be_required: bool) -> Field:

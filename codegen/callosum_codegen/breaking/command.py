@@ -17,10 +17,11 @@ from callosum_codegen.breaking import rules
 from callosum_codegen.breaking.comparison import compare
 from callosum_codegen.breaking.versions import OldFiles, old_files
 from callosum_codegen.findings import Finding, Place, Severity, in_order
-from callosum_codegen.inputs import Input, inputs, read_all
+from callosum_codegen.inputs import Input, inputs, read_all, thrift_files
 from callosum_codegen.options import FILES, FORMAT, IGNORE, INCLUDE_DIRS, list_rules_option
 from callosum_codegen.reports import Format, report
 from callosum_codegen.rulebook import Switches
+from callosum_codegen.settings import settings_for
 
 
 @click.command(short_help="Show what a new version breaks.")
@@ -72,12 +73,17 @@ def breaking(
         for one, program in read_all(found, include_dirs):
             findings += [it for it in old.findings(one, program) if switches[one].has(it.rule)]
         for folder in filter(Path.is_dir, files):
-            findings += [it for it in old.removed(folder) if it.rule.name not in ignore]
+            findings += [it for it in old.removed(folder) if _is_on(it, ignore)]
         old.check()
     findings = in_order(findings)
     report(findings, output, otherwise=f"Nothing breaks for those who have {against}.")
     if any(one.rule.severity is Severity.ERROR or strict for one in findings):
         raise click.exceptions.Exit(1)
+
+
+def _is_on(finding: Finding, ignore: Sequence[str]) -> bool:
+    """Whether a finding about a file that is gone is to be told: the settings are those of where it was."""
+    return Switches.of(settings_for(Path(finding.place.path)), ignore).has(finding.rule)
 
 
 class _Old:
@@ -116,7 +122,7 @@ class _Old:
     def removed(self, named: Path) -> Iterator[Finding]:
         """The files that a folder had and no longer has."""
         folder = self._files.of_folder(named)
-        for path in sorted(folder.rglob("*.thrift")):
+        for path in thrift_files(folder):
             there = named / path.relative_to(folder)
             if not there.exists():
                 place = Place(str(there), Position(1, 1))

@@ -71,7 +71,7 @@ EXCEPTION_KIND_CHANGED: Final = _source(
     "exception-kind-changed", "a struct became an exception, or the other way round"
 )
 FILE_REMOVED: Final = _source("file-removed", "a file is gone from a folder")
-CONSTANT_REMOVED: Final = _source("constant-removed", "a constant is gone")
+CONSTANT_REMOVED: Final = _source("constant-removed", "a constant is gone, or became a type, or a type became one")
 CONSTANT_CHANGED: Final = _source("constant-changed", "a constant has another value or type")
 NAMESPACE_CHANGED: Final = _source("namespace-changed", "a namespace is another one, or gone")
 

@@ -88,6 +88,11 @@ _RESPELLED = {
     "no string, and in the JSON protocol binary is base64",
 }
 
+_ADVICE = {
+    rules.FIELD_RETYPED: "keep it, and add one with a new id",
+    rules.RETURN_TYPE_CHANGED: "keep it, and add another method",
+}
+
 
 def compare_types(changes: Changes, old: Typed, new: Typed, use: Use) -> None:
     """Say what differs where a type is used, and have the structs and enums in it compared."""
@@ -98,7 +103,8 @@ def compare_types(changes: Changes, old: Typed, new: Typed, use: Use) -> None:
             case Retyped():
                 if use.rule not in said:
                     inner = f" ({one.new} for {one.old})" if {one.old, one.new} != {_plain(old), _plain(new)} else ""
-                    changes.add(use.rule, use.place, f"{use.subject} {texts}{inner}: those differ on the wire")
+                    message = f"{use.subject} {texts}{inner}: those differ on the wire: {_ADVICE[use.rule]}"
+                    changes.add(use.rule, use.place, message)
                 said.add(use.rule)
             case Respelled():
                 if one.rule not in said:

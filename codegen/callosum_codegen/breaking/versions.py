@@ -80,7 +80,7 @@ def _repository(against: str, beside: Path) -> Path:
     if found.returncode:
         raise ConfigurationError(
             f"--against {against}: there is no such folder, and {beside} is in no git repository in which it could be "
-            "a ref"
+            f"a ref (git says: {found.stderr.decode(errors='replace').strip()})"
         )
     return Path(found.stdout.decode().strip()).resolve()
 

@@ -135,7 +135,7 @@ PAIRS: Final = [
         "service S { oneway void f() }",
         {"oneway-changed"},
         {"oneway-changed"},
-        [],
+        [Called("old", "S", "f", "Unimplemented")],
     ),
     Pair(
         "return-type-changed",
@@ -504,6 +504,13 @@ PAIRS: Final = [
         {"enum-value-renamed"},
         [Sent("old", "A", {"a": lambda module: module.E.X}, {"a": "Z"})],
     ),
+    Pair(
+        "enum-value-renamed-to-one-that-was-there",
+        "enum E { X = 1, Y = 1 } struct A { 1: E a }",
+        "enum E { X = 1 } struct A { 1: E a }",
+        {"enum-value-renamed"},
+        set(),
+    ),
     # --- names
     Pair(
         "type-renamed",
@@ -558,6 +565,14 @@ PAIRS: Final = [
         "const i64 C = 1",
         {"constant-changed"},
         {"constant-changed"},
+    ),
+    Pair(
+        "constant-that-is-a-type-now",
+        "const i32 C = 1",
+        "struct C { }",
+        {"constant-removed"},
+        {"constant-removed"},
+        audit="it compares types with types; that one is gone is an error for it",
     ),
     Pair("constant-removed", "const i32 C = 1  const i32 D = 1", "const i32 D = 1", {"constant-removed"}, set()),
     Pair(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -99,7 +101,7 @@ def test_a_difference_deep_inside_another_type_is_told() -> None:
     sentence = (
         "1:97 [field-retyped] A.p (id 1) is Q now, and was P, which differs on the wire: "
         "Q.x (id 1) is Y now, and was X, which differs on the wire: "
-        "Y.n (id 1) is i64 now, and was i32: those differ on the wire"
+        "Y.n (id 1) is i64 now, and was i32: those differ on the wire: keep it, and add one with a new id"
     )
     assert texts(f"{types} struct A {{ 1: list<P> p }}", f"{types} struct A {{ 1: list<Q> p }}") == [sentence]
 
@@ -133,11 +135,12 @@ SENTENCES = {
         "others: keep the order, and add fields at the end"
     ),
     ("service S { i32 f(1: i32 a) }", "service S { i32 f(1: i64 a) }"): (
-        "1:19 [field-retyped] parameter a (id 1) of S.f is i64 now, and was i32: those differ on the wire"
+        "1:19 [field-retyped] parameter a (id 1) of S.f is i64 now, and was i32: those differ on the wire: "
+        "keep it, and add one with a new id"
     ),
     ("service S { list<i32> f() }", "service S { list<i64> f() }"): (
         "1:13 [return-type-changed] what S.f returns is list<i64> now, and was list<i32> (i64 for i32): "
-        "those differ on the wire"
+        "those differ on the wire: keep it, and add another method"
     ),
     ('struct A { 1: i32 a } (callosum.reserved = "2,4-6,9")', "struct A { 1: i32 a }"): (
         "1:1 [reservation-removed] A no longer reserves 2, 4-6, 9: put it back, an older field had it"
@@ -148,3 +151,21 @@ SENTENCES = {
 @pytest.mark.parametrize(("pair", "sentence"), SENTENCES.items(), ids=lambda one: "" if isinstance(one, tuple) else one)
 def test_what_is_said(pair: tuple[str, str], sentence: str) -> None:
     assert texts(*pair)[-1] == sentence
+
+
+IDL = Path(__file__).parents[2] / "interop" / "idl"
+
+
+@pytest.mark.parametrize("path", sorted(IDL.rglob("*.thrift")), ids=lambda path: path.name)
+def test_files_of_others_do_not_differ_from_themselves(path: Path, tmp_path: Path) -> None:
+    copies = tmp_path / "copy"
+    shutil.copytree(path.parent, copies)
+    assert compare(read(copies / path.name), read(path)) == []
+
+
+def test_files_that_include_each_other_end() -> None:
+    old = {"a.thrift": 'include "b.thrift"  struct A { 1: optional b.B b }'}
+    old["b.thrift"] = 'include "a.thrift"  struct B { 1: optional a.A a, 2: i32 n }'
+    new = {**old, "b.thrift": old["b.thrift"].replace("i32 n", "i64 n")}
+    with tempfile.TemporaryDirectory() as folder:
+        assert [one.rule.name for one in compared(Path(folder), old, new)] == ["field-retyped"]

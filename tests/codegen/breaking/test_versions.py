@@ -62,6 +62,8 @@ def test_files_that_a_folder_has_no_longer(folder: Path) -> None:
     write(folder, old__a=OLD, old__gone__b="service S { void f() }\nstruct B { }", new__a=OLD)
     assert places("--against", "old", "new") == ["new/gone/b.thrift service-removed", "new/gone/b.thrift file-removed"]
     assert places("--against", "old", "--ignore", "service-removed", "new") == ["new/gone/b.thrift file-removed"]
+    (folder / "pyproject.toml").write_text('[tool.callosum-gen]\nignore = ["file-removed"]')
+    assert places("--against", "old", "new") == ["new/gone/b.thrift service-removed"]
 
 
 def test_included_files_of_the_old_folder(folder: Path) -> None:
@@ -133,6 +135,7 @@ def test_outside_of_git(folder: Path) -> None:
     result = run("breaking", "--against", "main", "a.thrift")
     assert result.exit_code == 2
     assert "a.thrift is in no git repository" in result.stderr
+    assert "(git says: " in result.stderr
 
 
 def test_without_git(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 import callosum
+from callosum.builtin import reflection
 from callosum.upper import json, thrift
 from tests.codegen.running import write
 
@@ -124,3 +125,42 @@ def test_what_is_no_address() -> None:
     assert (ended.code, ended.out) == (2, "")
     assert "carrier" in ended.err
     assert "Traceback" not in ended.err
+
+
+class Stranger:
+    """A handler of `callosum.Reflection` that tells what it was given."""
+
+    def __init__(self, text: str) -> None:
+        self.info = reflection.ServiceInfo(name="Evil", fingerprint="f", codecs=["thrift-binary"], doc="\x1b[31mred")
+        self.told = reflection.Description(
+            info=self.info,
+            files=[reflection.InterfaceFile(path="evil.thrift", text=text)],
+            text="\x1b[31mred",
+        )
+
+    async def services(self) -> list[reflection.ServiceInfo]:
+        return [self.info]
+
+    async def describe(self, name: str) -> reflection.Description:
+        return self.told
+
+
+def test_a_terminal_obeys_no_stranger() -> None:
+    text = (
+        "/** \x1b[2J\x9b2J */ service Evil { /** \x07 */ i32 f(1: string a = '\\e[31m\x1b[31m' /* \x1b */, "
+        '2: string b = "\\x1b[2J\x9b2J") (note = "\x1b[2J\x9b2J") }'
+    )
+    endings = served({reflection.Reflection: Stranger(text)}, "", "Evil", "Evil.f", reflection=False)
+    for ended in endings:
+        assert not {one for one in ended.out + ended.err if not one.isprintable()} - {"\n"}, ended
+    assert all(ended.code in {0, 2} for ended in endings)
+    assert "\N{REPLACEMENT CHARACTER}[31mred" in endings[0].out
+
+
+def test_an_interface_with_faults() -> None:
+    (ended,) = served({reflection.Reflection: Stranger("struct {\nservice Evil { }")}, "Evil", reflection=False)
+    assert (ended.code, ended.out) == (2, "")
+    assert "the interface that it told has faults:\nevil.thrift:1:8: " in ended.err
+    (ended,) = served({reflection.Reflection: Stranger("service Good { }")}, "Evil", reflection=False)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "Evil: the interface that the peer told has no such service\n"

@@ -150,8 +150,8 @@ def test_a_file_of_somebody_else_is_not_overwritten(folder: Path) -> None:
 
 CLASHES = {
     "two files, one module": (
-        {"one__common": "struct A {}", "two__common": "struct A {}"},
-        "two/common.thrift: it would be common/common.py, and so would one/common.thrift: give one of them another",
+        {"a-b": "struct A {}", "a_b": "struct A {}"},
+        "and so would a-b.thrift: give one of them another `namespace py`",
     ),
     "a module and a package": (
         {"shop": "struct A {}", "orders": f"{PY}shop.orders\nstruct A {{}}"},
@@ -213,3 +213,12 @@ def test_type_checkers_know_the_types(folder: Path) -> None:
     assert lines[0] == 'use.py:5: note: Revealed type is "idl.a.A"'
     assert lines[1].startswith('use.py:6: error: Argument 1 to "f" of "SLike" has incompatible type "int"')
     assert len(lines) == 2, done.stdout
+
+
+def test_a_file_that_is_no_text_is_not_overwritten(folder: Path) -> None:
+    write(folder, a="struct A {}")
+    (folder / "idl").mkdir()
+    (folder / "idl" / "a.py").write_bytes(b"\xff\xfe")
+    result = run("stubs", "a.thrift", "--out", "idl")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("idl/a.py: it cannot be read: ")

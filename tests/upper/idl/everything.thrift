@@ -141,3 +141,10 @@ struct Later {
 }
 
 struct Sooner { 1: i32 number }
+
+struct Uuids {
+    1: uuid one
+    2: list<uuid> all
+    3: set<uuid> some
+    4: map<uuid, string> names
+}

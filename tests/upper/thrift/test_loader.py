@@ -150,8 +150,14 @@ def test_a_byte_order_mark_is_no_fault(here: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("struct A {\n  1: i32 a b\n}", "bad.thrift:3:1: '}' stands where the name of a field is expected"),
-        ("struct A {\n  1: i32 a", "bad.thrift:2:11: the file ends where a field is expected"),
+        (
+            "struct A {\n  1: i32 a b\n}",
+            "bad.thrift:3:1: expected the name of a field (a field is written as 1: i32 name), found '}'",
+        ),
+        (
+            "struct A {\n  1: i32 a",
+            "bad.thrift:2:11: the file ends before struct A in line 1 does: the } of it is missing",
+        ),
         ("struct A {\n 1: B b }", "bad.thrift:2:5: there is no type B"),
         ("enum A { X = 4294967296 }", "bad.thrift:1:10: the value of A.X, 4294967296, does not fit into 32 bits"),
         ("struct A { 1: i8 a = 1000 }", "bad.thrift:1:22: 1000 does not fit into i8"),

@@ -28,6 +28,7 @@ from callosum.upper.thrift.binary.layout import field_header, is_flat
 from callosum.upper.thrift.binary.skipping import pass_field
 from callosum.upper.thrift.fault import FAULTS, PADDING, Fault, copier
 from callosum.upper.thrift.footprint import ALLOWANCE, RATIO, UNKNOWN_MEMBER, in_field
+from callosum.upper.thrift.instances import instance_lines
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import (
     MAX_DEPTH,
@@ -72,11 +73,11 @@ class DecoderWriter:
             if not struct.is_union and struct.fields:
                 with guess.straight():
                     guess.take_room()
-                    guess.instance(struct, "o", names)
+                    self.source(*instance_lines(self.source, struct, "o", names))
                     self.source("return o, pos")
             self._passes(struct, names)
             self.source("room[0] -= used", f"if room[0] < 0: raise {self.contents.no_room}")
-            guess.instance(struct, "o", names)
+            self.source(*instance_lines(self.source, struct, "o", names))
             self.source("return o, pos + 1")
 
     def _guess(self, fields: Sequence[Field], names: Sequence[str]) -> Guess:

@@ -15,7 +15,8 @@ from typing import Final
 
 from callosum.upper.thrift.binary.contents import ContentWriter, raw_letter
 from callosum.upper.thrift.binary.layout import field_header
-from callosum.upper.thrift.footprint import INLINE, in_field, template
+from callosum.upper.thrift.footprint import in_field
+from callosum.upper.thrift.instances import instance_lines
 from callosum.upper.thrift.spec import (
     EnumType,
     Field,
@@ -105,19 +106,6 @@ class Guess:
         if taken != ["0"]:
             self.source(f"room[0] -= {' + '.join(taken)}", f"if room[0] < 0: raise {self.contents.no_room}")
 
-    def instance(self, struct: Struct, name: str, values: Sequence[str]) -> None:
-        """Make an instance."""
-        self.source(*self._instance(struct, name, values))
-
-    def _instance(self, struct: Struct, name: str, values: Sequence[str]) -> list[str]:
-        new, cls = self.source.constant("new", struct.cls.__new__), self.source.constant("cls", struct.cls)
-        fields = zip(struct.fields, values, strict=True)
-        if len(struct.fields) < INLINE:
-            return [f"{name} = {new}({cls})", *(f"{name}.{one.name} = {value}" for one, value in fields)]
-        attributes, copied = self.source.fresh("d"), self.source.constant("copy", template(struct).copy)
-        sets = [f"{attributes}[{self.source.constant('name', one.name)}] = {value}" for one, value in fields]
-        return [f"{attributes} = {copied}()", *sets, f"{name} = {new}({cls})", f"{name}.__dict__ = {attributes}"]
-
     def _field(self, one: Field, name: str) -> None:
         if self.segment.size > _LONGEST:
             self._flush()
@@ -174,7 +162,7 @@ class Guess:
             self._field(one, value)
         self.level -= 1
         self._stop()
-        self.segment.then += self._instance(struct, name, values)
+        self.segment.then += instance_lines(self.source, struct, name, values)
 
     def _stop(self) -> None:
         end = self.source.fresh("z")

@@ -25,8 +25,18 @@ from callosum.upper.thrift.compact.numbers import (
     read_size,
 )
 from callosum.upper.thrift.compact.room import per_element
-from callosum.upper.thrift.fault import BYTES, Fault, NoRoom, check_hashes, compact_set, freeze, member, members
-from callosum.upper.thrift.footprint import INTEGER, MAP_BASE, SET_TABLE, TEXT
+from callosum.upper.thrift.fault import (
+    BYTES,
+    Fault,
+    NoRoom,
+    check_hashes,
+    compact_set,
+    freeze,
+    member,
+    members,
+    members_of,
+)
+from callosum.upper.thrift.footprint import INTEGER, MAP_BASE, SET_TABLE, SLOT, TEXT
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import (
     BOOL,
@@ -58,6 +68,7 @@ class ContentWriter:
     source: Source
     decoders: dict[type, str]
     """The names of the structs' decoders in the text."""
+    recursive: set[type]
     used: str = ""
     """The variable that counts what few elements take, until the end of the struct; none in the body's own text, whose
     containers are but a few."""
@@ -158,22 +169,27 @@ class ContentWriter:
         """The elements at ``pos``; how many there are is in the variable that they go to."""
         count = self.source.fresh("c")
         self.source(f"{count} = {name}")
-        self._take_room(kind, count)
-        self.level += 1
-        if isinstance(kind, MapType):
-            self._map(kind, name, count, depth)
-        elif isinstance(kind.element, NumberType | EnumType):
-            self._numbers(kind, kind.element, name, count)
-        else:
-            self._collection(kind, name, count, depth)
-        self.level -= 1
+        with self.source.block(f"if {count}:"):
+            if not (self.level and _is_bounded(kind)):
+                self._take_room(kind, count)
+            self.level += 1
+            if isinstance(kind, MapType):
+                self._map(kind, name, count, depth)
+            elif isinstance(kind.element, NumberType | EnumType):
+                self._numbers(kind, kind.element, name, count)
+            else:
+                self._collection(kind, name, count, depth)
+            self.level -= 1
+        empty = "[]" if isinstance(kind, ListType) else "set()" if isinstance(kind, SetType) else "{}"
+        with self.source.block("else:"):
+            self.source(f"{name} = {empty}")
 
     def _take_room(self, kind: ListType | SetType | MapType, count: str) -> None:
-        taken = f"{count} * {per_element(kind)}"
+        taken = f"{count} * {per_element(kind, self.recursive)}"
         if isinstance(kind, SetType):
             taken = f"{SET_TABLE.format(count=count)} + {taken}"
         if isinstance(kind, MapType):
-            taken = f"{taken} + {MAP_BASE} if {count} else 0"
+            taken = f"{taken} + {MAP_BASE}"
         lines = (f"room[0] -= {taken}", f"if room[0] < 0: raise {self.no_room}")
         if self.level:
             self.source(*lines)
@@ -190,6 +206,8 @@ class ContentWriter:
         self.source(f"{elements} = []")
         if isinstance(element, TextType):
             self.source(f"{start} = pos + {count}")
+        if _is_bounded(element):
+            self.source(f"{start} = pos")
         with self.source.block(f"for _ in range({count}):"):
             if isinstance(kind, SetType):
                 self._frozen(element, item, depth + 1)
@@ -198,7 +216,10 @@ class ContentWriter:
             self.source(f"{elements}.append({item})")
         if isinstance(element, TextType):  # those of one byte, or of none, are shared
             self.source(f"{start} = pos - {start}", f"room[0] -= {start} + {TEXT} * min({count}, {start} >> 1)")
+        if _is_bounded(element):
+            self.source(f"room[0] -= {SLOT} * (pos - {start})")
         if isinstance(kind, SetType):
+            self.source(f"if room[0] < 0: raise {self.no_room}")  # before there is a table, too
             self._check_hashes(element, elements)
             self.source(f"{name} = {self._constant(compact_set)}({elements})")
         else:
@@ -217,8 +238,14 @@ class ContentWriter:
     def _numbers(self, kind: ListType | SetType, element: FixedType, name: str, count: str) -> None:
         """The elements of a collection of numbers."""
         if is_varint(element):
-            read = self._constant(_reader(element))
-            self.source(f"{name}, pos = {self._constant(read_numbers)}(buf, pos, {count}, {read}, room)")
+            chunk, end = self.source.fresh("p"), self.source.fresh("n")
+            self.source(f"{end} = pos + {count}", f"{chunk} = buf[pos:{end}]")
+            with self.source.block(f"if {chunk}.isascii() and {end} <= len(buf):"):  # each of one byte
+                look = self.source.constant("look", SMALL.__getitem__)
+                self.source(f"{name} = list(map({look}, {chunk}))", f"pos = {end}")
+            with self.source.block("else:"):
+                bits = 8 * element.size
+                self.source(f"{name}, pos = {self._constant(read_numbers)}(buf, pos, {count}, {bits}, room)")
         elif element is DOUBLE:
             self.source(f"{name}, pos = {self._constant(read_doubles)}(buf, pos, {count})")
         else:
@@ -232,8 +259,8 @@ class ContentWriter:
                 f"pos = {end}",
             )
         if isinstance(element, EnumType):
-            raw = self.source.fresh("x")
-            self.source(f"{name} = [{self._member(element, raw)} for {raw} in {name}]")
+            cls = self.source.constant("cls", element.cls)
+            self.source(f"{name} = {self._constant(members_of)}({cls}, {name}, room)")
         if isinstance(kind, SetType):
             self.source(f"{name} = {self._constant(compact_set)}({name})")
 
@@ -270,6 +297,11 @@ class ContentWriter:
 
 
 _double = struct.Struct("<d").unpack_from
+
+
+def _is_bounded(kind: Type) -> bool:
+    """Whether it is a list whose elements take no more than their bytes allow: in a list, they are counted together."""
+    return isinstance(kind, ListType) and isinstance(kind.element, NumberType | EnumType)
 
 
 def _reader(kind: FixedType) -> Reader:

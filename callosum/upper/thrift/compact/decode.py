@@ -21,14 +21,17 @@ from typing import Final
 
 from callosum.upper.thrift.compact.contents import ContentWriter
 from callosum.upper.thrift.compact.layout import LONG_FORM, Kind, kinds_of, long_header
-from callosum.upper.thrift.compact.numbers import read_id
+from callosum.upper.thrift.compact.numbers import SMALL, read_id
 from callosum.upper.thrift.compact.room import in_field
 from callosum.upper.thrift.compact.skipping import pass_fields
 from callosum.upper.thrift.fault import FAULTS, PADDING, Fault, copier
-from callosum.upper.thrift.footprint import ALLOWANCE, INLINE, RATIO, template
+from callosum.upper.thrift.footprint import ALLOWANCE, RATIO
+from callosum.upper.thrift.instances import instance_lines
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import BOOL, MAX_DEPTH, Field, Struct, TextType, is_mutable
 
+_IDS: Final = tuple(ident << 4 for ident in SMALL)
+"""Ids of a byte, as a part of a tag."""
 _LEAF: Final = 3
 """Fields of a leaf of the tree."""
 
@@ -46,7 +49,7 @@ class DecoderWriter:
 
     def __post_init__(self) -> None:
         self.fault = self.source.constant("Fault", Fault)
-        self.contents = ContentWriter(self.source, self.decoders)
+        self.contents = ContentWriter(self.source, self.decoders, self.recursive)
 
     def struct_decoder(self, struct: Struct) -> None:
         """Write ``def name(buf, pos, depth, room)``, which returns an instance and the position behind it."""
@@ -57,8 +60,9 @@ class DecoderWriter:
             self.source("used = 0")
             names = [self.source.fresh("v") for _ in struct.fields]
             self._fields(struct, names)
-            self.source("room[0] -= used", f"if room[0] < 0: raise {self.contents.no_room}")
-            self._instance(struct, names)
+            with self.source.block("if used:"):
+                self.source("room[0] -= used", f"if room[0] < 0: raise {self.contents.no_room}")
+            self.source(*instance_lines(self.source, struct, "o", names))
             self.source("return o, pos + 1")
 
     def body_decoder(self, name: str, struct: Struct, report: str, behind: str, result: Field | None = None) -> None:
@@ -97,6 +101,8 @@ class DecoderWriter:
             self._expected(one, name, last)
             last = one.id
         with self.source.block("while buf[pos]:"):
+            if self.contents.used:  # fields can be there again and again
+                self.source(f"if used > room[0]: raise {self.contents.no_room}")
             self._resolve()
             fields = sorted(zip(struct.fields, names, strict=True), key=lambda pair: pair[0].id)
             self._tree(fields, self.source.constant("known", frozenset(one.id for one in struct.fields)))
@@ -132,9 +138,15 @@ class DecoderWriter:
         with self.source.block(f"if buf[pos] < {LONG_FORM}:"):
             self.source(
                 "tag = buf[pos]",
-                f"ident, pos = {self.source.constant('read_id', read_id)}(buf, pos + 1)",
-                "tag += ident << 4",
+                "pos += 1",
+                "ident = buf[pos]",
+                f"if ident < 128: tag += {self.source.constant('ids', _IDS)}[ident]",
             )
+            with self.source.block("else:"):
+                self.source(
+                    f"ident, pos = {self.source.constant('read_id', read_id)}(buf, pos)",
+                    "tag += ident << 4",
+                )
 
     def _tree(self, fields: Sequence[tuple[Field, str]], known: str) -> None:
         """Find the field of the tag, or skip what is not known."""
@@ -150,7 +162,7 @@ class DecoderWriter:
             with self.source.block(f"{word} {_is_tagged(one)}:"):
                 self._field(one, name)
             word = "elif"
-        skipped = f"tag, pos = {self.source.constant('pass_fields', pass_fields)}(buf, pos, tag, {known}, depth)"
+        skipped = f"tag, pos = {self.source.constant('pass_fields', pass_fields)}(buf, pos, tag, {known}, depth, room)"
         if fields:
             with self.source.block("else:"):
                 self.source(skipped)
@@ -179,17 +191,6 @@ class DecoderWriter:
         for one, name in zip(struct.fields, names, strict=True):
             if not one.is_required and is_mutable(one.default):
                 self.source(f"if {name} is None: {name} = {self.source.constant('fresh', copier(one.default))}()")
-
-    def _instance(self, struct: Struct, values: Sequence[str]) -> None:
-        """Make an instance, as ``o``."""
-        new, cls = self.source.constant("new", struct.cls.__new__), self.source.constant("cls", struct.cls)
-        fields = list(zip(struct.fields, values, strict=True))
-        if len(fields) < INLINE:
-            self.source(f"o = {new}({cls})", *(f"o.{one.name} = {value}" for one, value in fields))
-            return
-        self.source(f"d = {self.source.constant('copy', template(struct).copy)}()")
-        self.source(*(f"d[{self.source.constant('name', one.name)}] = {value}" for one, value in fields))
-        self.source(f"o = {new}({cls})", "o.__dict__ = d")
 
 
 def _is_tagged(one: Field) -> str:

@@ -25,9 +25,11 @@ def decode_error(root: Struct, body: bytes, path: str, left: int) -> DecodeError
 class Reader(diagnosis.Reader):
     """A position in the input."""
 
+    slowness = 2
+
     def field(self, last: int, path: str) -> tuple[int, int] | None:
         """The kind and the id of the next field; None at the end of a struct."""
-        head = self.take("B", path)[0]
+        head = self._byte(path)
         if not head:
             return None
         ident = last + (head >> 4) if head >= LONG_FORM else from_zigzag(self._varint(5, path))
@@ -35,10 +37,16 @@ class Reader(diagnosis.Reader):
             raise DecodeError(f"a field has the id {ident}, and ids are 16 bits", path=path)
         return head & 15, ident
 
+    def _byte(self, path: str) -> int:
+        if self.pos == len(self.body):
+            self.ends(path)
+        self.pos += 1
+        return self.body[self.pos - 1]
+
     def _varint(self, longest: int, path: str) -> int:
         number = 0
         for shift in range(0, 7 * longest, 7):
-            part = self.take("B", path)[0]
+            part = self._byte(path)
             number |= (part & 0x7F) << shift
             if part < 0x80:
                 return number
@@ -46,7 +54,7 @@ class Reader(diagnosis.Reader):
 
     def skip(self, wire: int, depth: int) -> int:
         """The position behind a value of this kind, which is a field's: bools have none."""
-        return self.pos if wire in kinds_of(BOOL) else skip(self.padded, self.pos, wire, depth)
+        return self.pos if wire in kinds_of(BOOL) else skip(self.padded, self.pos, wire, depth, [self.room])
 
     def name_of(self, wire: int) -> str | None:
         """The name of a kind."""
@@ -58,7 +66,9 @@ class Reader(diagnosis.Reader):
 
     def field_value(self, kind: Type, wire: int, path: str, depth: int) -> None:
         """The value of a field: that of a bool is in its kind."""
-        if kind is not BOOL:
+        if kind is BOOL:
+            self.step()
+        else:
             super().field_value(kind, wire, path, depth)
 
     def number(self, kind: FixedType, path: str) -> None:
@@ -85,9 +95,9 @@ class Reader(diagnosis.Reader):
             count = self._varint(5, path)
             if not count:
                 return (), 0
-            kinds = self.take("B", path)[0]
+            kinds = self._byte(path)
             return (kinds >> 4, kinds & 15), count
-        head = self.take("B", path)[0]
+        head = self._byte(path)
         return (head & 15,), self._varint(5, path) if head >> 4 == MANY else head >> 4
 
     def smallest(self, kind: Type) -> int:

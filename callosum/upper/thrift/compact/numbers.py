@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from callosum.upper.thrift.compact.layout import Signed, from_zigzag, zigzag
-from callosum.upper.thrift.fault import Fault
+from callosum.upper.thrift.fault import Fault, NoRoom
 from callosum.upper.thrift.footprint import INTEGER
 
 SMALL: Final = tuple(map(from_zigzag, range(128)))
@@ -45,27 +45,38 @@ def read_numbers(
     buf: bytes,
     pos: int,
     count: int,
-    read: Reader,
+    bits: int,
     room: list[Any],  # the room, and what is remembered
 ) -> tuple[list[int], int]:
-    """So many integers at ``pos``, and the position behind them."""
-    end = pos + count
-    if end > len(buf):
+    """So many integers of so many bits at ``pos``, and the position behind them."""
+    if count > len(buf) - pos:
         raise Fault
-    chunk = buf[pos:end]
-    if chunk.isascii():
-        return list(map(SMALL.__getitem__, chunk)), end
     values = [0] * count  # in its place from the start: a list that grows is copied
-    large = 0
+    large, end, longest = 0, 1 << bits, 63 if bits > 32 else 28
     for index in range(count):
-        first = buf[pos]
-        if first < 0x80:
-            values[index] = SMALL[first]
+        number = buf[pos]
+        pos += 1
+        if number < 0x80:
+            values[index] = SMALL[number]
+            continue
+        large += 1
+        part = buf[pos]
+        number += part - 1 << 7  # of what a byte adds, the bit that says that one follows is taken off by that
+        shift = 7
+        while part >= 0x80:
+            if shift == longest:
+                raise Fault
             pos += 1
-        else:
-            large += 1
-            values[index], pos = read(buf, pos)
+            shift += 7
+            part = buf[pos]
+            number += part - 1 << shift
+        if number >= end:
+            raise Fault
+        values[index] = number >> 1 ^ -(number & 1)
+        pos += 1
     room[0] -= large * INTEGER
+    if room[0] < 0:
+        raise NoRoom
     return values, pos
 
 
@@ -108,8 +119,24 @@ def read_i32(buf: bytes, pos: int) -> tuple[int, int]:
     return number >> 1 ^ -(number & 1), pos
 
 
+def read_i64(buf: bytes, pos: int) -> tuple[int, int]:
+    """An i64: a varint of two to ten bytes."""
+    part = 0x80
+    number, shift = buf[pos], 0
+    while part >= 0x80:
+        if shift == 63:
+            raise Fault
+        pos += 1
+        shift += 7
+        part = buf[pos]
+        number += part - 1 << shift
+    if number >> 64:
+        raise Fault
+    return number >> 1 ^ -(number & 1), pos + 1
+
+
 def _unsigned(buf: bytes, pos: int) -> tuple[int, int]:
-    """A varint of two to five bytes. Of what a byte adds, the bit that says so is taken off by the next."""
+    """A varint of two to five bytes."""
     part = buf[pos + 1]
     number = buf[pos] + (part - 1 << 7)
     if part < 0x80:
@@ -125,20 +152,6 @@ def _unsigned(buf: bytes, pos: int) -> tuple[int, int]:
     part = buf[pos + 4]
     if part < 0x80:
         return number + (part - 1 << 28), pos + 5
-    raise Fault
-
-
-def read_i64(buf: bytes, pos: int) -> tuple[int, int]:
-    """An i64: a varint of two to ten bytes."""
-    number = buf[pos]
-    for shift in range(7, 70, 7):
-        pos += 1
-        part = buf[pos]
-        number += part - 1 << shift
-        if part < 0x80:
-            if number >> 64:
-                raise Fault
-            return number >> 1 ^ -(number & 1), pos + 1
     raise Fault
 
 

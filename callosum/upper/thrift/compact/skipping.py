@@ -2,18 +2,18 @@
 
 Laws: as those of the decoders. Each step consumes input, counts are held against the bytes that are left, varints are
 no longer than those of the type, depth is limited. What is skipped can be a value for each byte, and values of one byte
-that nest in one another, so there is one loop with a stack of what is to follow, and no call for each value.
+that nest in one another, so there is one loop with a stack of what is to follow, and what nests takes room.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Container
-from typing import Final
+from typing import Any, Final
 
 from callosum.upper.thrift.compact.layout import LONG_FORM, MANY, Kind
 from callosum.upper.thrift.compact.numbers import read_id, read_size
-from callosum.upper.thrift.fault import Fault
+from callosum.upper.thrift.fault import Fault, NoRoom
 from callosum.upper.thrift.spec import MAX_DEPTH
 
 _FIXED: Final[dict[int, int]] = {
@@ -24,22 +24,33 @@ _FIXED: Final[dict[int, int]] = {
     int(Kind.UUID): 16,
 }
 """The sizes of elements that have a fixed one."""
+_PAIRS: Final = {key << 4 | value: one + other for key, one in _FIXED.items() for value, other in _FIXED.items()}
+"""The sizes of entries of maps, by the kinds of both."""
 _LAST_ID: Final = 2**15 - 1
 _FALSE, _I8, _I64, _DOUBLE, _TEXT = int(Kind.FALSE), int(Kind.I8), int(Kind.I64), int(Kind.DOUBLE), int(Kind.TEXT)
 _LIST, _SET, _MAP, _STRUCT, _UUID = int(Kind.LIST), int(Kind.SET), int(Kind.MAP), int(Kind.STRUCT), int(Kind.UUID)
-_VARINTS: Final = range(int(Kind.I16), int(Kind.I64) + 1)
-_NESTING: Final = range(_LIST, _STRUCT + 1)
+_VARINTS: Final = frozenset(range(int(Kind.I16), int(Kind.I64) + 1))
+_NESTING: Final = frozenset(range(_LIST, _STRUCT + 1))
+_LISTS: Final = frozenset({_LIST, _SET})
+_MANY: Final = MANY << 4
 _HIGH: Final = bytes(range(128, 256))
 _FIELDS: Final = -1
 """Stands for a kind where structs are being passed."""
+_NESTED: Final = 300
+"""What a struct in a field, or a map of what nests, takes of the room as if it were made: it takes the time."""
+_NESTED_LIST: Final = 230
+"""The same for a list of lists in a list, and for a struct in a map."""
+
+Room = list[Any]  # what is left, and what else the decoders keep there
 
 _varint = re.compile(rb"[\x80-\xff]{0,4}[\x00-\x7f]").match
 _varint64 = re.compile(rb"[\x80-\xff]{0,9}[\x00-\x7f]").match
+_zeros = re.compile(rb"\x00+").match
 _too_long = re.compile(rb"[\x80-\xff]{5}").search
 _too_long64 = re.compile(rb"[\x80-\xff]{10}").search
 
 
-def pass_fields(buf: bytes, pos: int, tag: int, known: Container[int], depth: int) -> tuple[int, int]:
+def pass_fields(buf: bytes, pos: int, tag: int, known: Container[int], depth: int, room: Room) -> tuple[int, int]:
     """Skip unknown fields. The first has this tag, and its header ends at ``pos``; it is not known, or of a wrong type.
 
     Returns:
@@ -50,10 +61,17 @@ def pass_fields(buf: bytes, pos: int, tag: int, known: Container[int], depth: in
         raise Fault
     while True:
         pos += 1
-        if kind > _FALSE:
-            pos = pos + 1 if kind == _I8 else skip(buf, pos, kind, depth + 1)
-        elif not kind:
-            raise Fault
+        if kind <= _FALSE:
+            if not kind:
+                raise Fault
+        elif kind == _I8 or (kind < _DOUBLE and buf[pos] < 0x80):
+            pos += 1
+        elif kind not in _NESTING:
+            pos = _skip_plain(buf, pos, kind)
+        elif (0 < buf[pos] <= _UUID) if kind < _MAP else not buf[pos]:
+            pos += 1
+        else:
+            pos = _skip_nested(buf, pos, kind, depth + 1, room)
         head = buf[pos]
         if head >= LONG_FORM:
             following, end = ident + (head >> 4), pos
@@ -68,75 +86,158 @@ def pass_fields(buf: bytes, pos: int, tag: int, known: Container[int], depth: in
         ident, kind, pos = following, head & 15, end
 
 
-def skip(buf: bytes, pos: int, kind: int, depth: int) -> int:
+def skip(buf: bytes, pos: int, kind: int, depth: int, room: Room) -> int:
     """The position behind a value of which nothing but its type on the wire is known; bools are elements."""
     if kind in _NESTING:
-        return _skip_nested(buf, pos, kind, depth)
+        return _skip_nested(buf, pos, kind, depth, room)
+    return _skip_plain(buf, pos, kind)
+
+
+def _skip_plain(buf: bytes, pos: int, kind: int) -> int:
+    """A value that nests nothing."""
+    if kind == _TEXT:
+        size, pos = read_size(buf, pos)
+        return pos + size
     if kind in _VARINTS:
-        if buf[pos] < 0x80:
-            return pos + 1
         match = (_varint64 if kind == _I64 else _varint)(buf, pos)
         if match is None:
             raise Fault
         return match.end()
-    if kind == _TEXT:
-        size, pos = read_size(buf, pos)
-        return pos + size
     size = _FIXED.get(kind, 0)
     if not size:
         raise Fault
     return pos + size
 
 
-def _skip_nested(buf: bytes, pos: int, kind: int, depth: int) -> int:  # noqa: C901, PLR0912 - see above
-    """A container or a struct."""
+def _skip_nested(buf: bytes, pos: int, kind: int, depth: int, room: Room) -> int:
+    """A container or a struct. What is to follow is kept as ``waiting``: how many values, of which kinds, how deep."""
     waiting: list[tuple[int, int, int, int]] = []
     count, other = 1, kind  # values of these kinds are next, in turns, at ``depth``
     while True:
-        while count:  # what nests nothing, as it stands among what does
-            first = buf[pos]
-            if kind <= _I8 or (kind < _DOUBLE and first < 0x80):
-                pos += 1
-            elif kind == _TEXT and first < 0x80:
-                pos += 1 + first
-            elif kind >= _MAP and not first and kind != _UUID:
-                pos += 1
-            elif kind not in _NESTING:
-                pos = skip(buf, pos, kind, depth)
-            elif kind < _MAP and 0 < first < _UUID:
-                pos += 1
-            else:
-                break
-            kind, other, count = other, kind, count - 1
+        if kind == other and kind in _LISTS:
+            pos, count, kind, depth = _skip_lists(buf, pos, count, depth, waiting, room)
+            other = kind
+        elif kind != _FIELDS and (kind != other or kind != _STRUCT):
+            pos, count, kind, other = _skip_simple(buf, pos, count, kind, other, room)
         if not count:
             if not waiting:
                 return pos
             count, kind, other, depth = waiting.pop()
             if kind != _FIELDS:
                 continue
-        elif depth > MAX_DEPTH:
-            raise Fault
-        elif kind != _STRUCT:
-            if count > 1:
-                waiting.append((count - 1, other, kind, depth))
-            count, kind, other, pos = _head(buf, pos, kind)
+        else:
+            room[0] -= _NESTED
+            if depth > MAX_DEPTH:
+                raise Fault
+            if room[0] < 0:
+                raise NoRoom
             depth += 1
-            if kind == other and kind not in _NESTING:
-                pos, count = skip_elements(buf, pos, kind, count), 0
-            continue
-        else:  # a struct, and those of a list behind it
-            if kind != other:
-                waiting.append((count - 1, other, kind, depth))
+            if kind != _STRUCT:
+                if count > 1:
+                    waiting.append((count - 1, other, kind, depth - 1))
+                count, kind, other, pos = _head(buf, pos, kind)
+                if kind == other and kind not in _NESTING:
+                    pos, count = skip_elements(buf, pos, kind, count), 0
+                continue
+            if kind != other:  # with what is in turns with it behind it, and not the structs of a list
+                waiting.append((count - 1, other, kind, depth - 1))
                 count = 1
-            kind, depth = _FIELDS, depth + 1
-        pos, count, field = _skip_fields(buf, pos, count, depth)
+            kind = _FIELDS
+        pos, count, field = _skip_fields(buf, pos, count, room)
         if count:
             waiting.append((count, _FIELDS, _FIELDS, depth))
             count, kind, other = 1, field, field
 
 
-def _skip_fields(buf: bytes, pos: int, count: int, depth: int) -> tuple[int, int, int]:
-    """So many structs, the first of which may have begun, up to the end or to a field that nests.
+def _skip_simple(buf: bytes, pos: int, count: int, kind: int, other: int, room: Room) -> tuple[int, int, int, int]:
+    """Values of two kinds in turns, up to one that nests something."""
+    if kind == other == _MAP and (match := _zeros(buf, pos, pos + count)):
+        pos, count = match.end(), count - match.end() + pos
+    while count:
+        first = buf[pos]
+        if kind <= _I8 or (kind < _DOUBLE and first < 0x80):
+            pos += 1
+        elif kind == _TEXT and first < 0x80:
+            pos += 1 + first
+        elif kind not in _NESTING:
+            pos = _skip_plain(buf, pos, kind)
+        elif (0 < first <= _UUID) if kind < _MAP else not first:
+            pos += 1
+        elif kind == _STRUCT and kind != other:
+            end, is_begun, _ = _skip_fields(buf, pos, 1, room)
+            if is_begun:
+                break
+            pos = end
+            room[0] -= _NESTED_LIST
+            if room[0] < 0:
+                raise NoRoom
+        elif kind == _MAP and first < 0x80 and (size := _PAIRS.get(buf[pos + 1])):
+            pos += 2 + first * size
+        elif kind == _MAP and (end := _skip_map(buf, pos, room)):
+            pos = end
+        else:
+            break
+        kind, other, count = other, kind, count - 1
+    return pos, count, kind, other
+
+
+def _skip_map(buf: bytes, pos: int, room: Room) -> int:
+    """The position behind a map in which nothing nests; 0 where something may."""
+    count, key, value, pos = _head(buf, pos, _MAP)
+    if key in _NESTING or value in _NESTING:
+        return 0
+    if key == value:
+        return skip_elements(buf, pos, key, count)
+    return _skip_simple(buf, pos, count, key, value, room)[0]
+
+
+def _skip_lists(
+    buf: bytes, pos: int, count: int, depth: int, waiting: list[tuple[int, int, int, int]], room: Room
+) -> tuple[int, int, int, int]:
+    """Lists, and lists in them, up to one in which something else nests; those that were begun are to follow.
+
+    Returns:
+        The position, how many values are next, their kind, and how deep they are.
+    """
+    begun, left = len(waiting), room[0]
+    while True:
+        while count:
+            head = buf[pos]
+            kind = head & 15
+            if kind <= _I8 and head < _MANY:
+                if not kind:
+                    raise Fault
+                pos += 1 + (head >> 4)
+            elif head < LONG_FORM and kind <= _UUID:
+                pos += 1
+            elif kind < _DOUBLE and head < _MANY and buf[pos + 1 : pos + 1 + (head >> 4)].isascii():
+                pos += 1 + (head >> 4)
+            elif kind in _NESTING:
+                if count > 1:
+                    waiting.append((count - 1, _LIST, _LIST, depth))
+                count, kind, _, pos = _head(buf, pos, _LIST) if head >= _MANY else (head >> 4, kind, kind, pos + 1)
+                left -= _NESTED_LIST
+                if depth > MAX_DEPTH:
+                    raise Fault
+                if left < 0:
+                    raise NoRoom
+                depth += 1
+                if kind > _SET:
+                    room[0] = left
+                    return pos, count, kind, depth
+                continue
+            else:
+                size, kind, _, pos = _head(buf, pos, _LIST)
+                pos = skip_elements(buf, pos, kind, size)
+            count -= 1
+        if len(waiting) == begun:
+            room[0] = left
+            return pos, 0, _LIST, depth
+        count, _, _, depth = waiting.pop()
+
+
+def _skip_fields(buf: bytes, pos: int, count: int, room: Room) -> tuple[int, int, int]:
+    """So many structs, the first of which may have begun, up to the end or to a field that nests something.
 
     Returns:
         The position, how many are left, and the kind of the field.
@@ -155,12 +256,19 @@ def _skip_fields(buf: bytes, pos: int, count: int, depth: int) -> tuple[int, int
         if kind <= _FALSE:
             if not kind:
                 raise Fault
-        elif kind == _I8:
+        elif kind == _I8 or (kind < _DOUBLE and buf[pos] < 0x80):
             pos += 1
-        elif kind in _NESTING:
-            return pos, count, kind
+        elif kind not in _NESTING:
+            pos = _skip_plain(buf, pos, kind)
+        elif (0 < buf[pos] <= _UUID) if kind < _MAP else not buf[pos]:
+            pos += 1
+        elif kind < _MAP and buf[pos] & 15 not in _NESTING:
+            size, kind, _, pos = _head(buf, pos, kind)
+            pos = skip_elements(buf, pos, kind, size)
+        elif kind == _MAP and (end := _skip_map(buf, pos, room)):
+            pos = end
         else:
-            pos = skip(buf, pos, kind, depth)
+            return pos, count, kind
 
 
 def _head(buf: bytes, pos: int, kind: int) -> tuple[int, int, int, int]:

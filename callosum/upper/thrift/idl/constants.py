@@ -275,7 +275,8 @@ def _check_complete(true: Struct, names: set[str], place: Place) -> None:
 
 
 def _check_distinct(document: Document, values: list[Value], literals: list[Literal], message: str) -> None:
-    keys = list(map(_key, values))
+    are_plain = all(isinstance(one, int | float | str) for one in values[:1])  # all are of one type
+    keys: list[object] = [*values] if are_plain else [_key(one) for one in values]
     seen: set[object] = set()
     for key, literal in zip(keys if len(set(keys)) < len(keys) else (), literals, strict=False):
         if key in seen:

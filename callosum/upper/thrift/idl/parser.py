@@ -101,13 +101,14 @@ class _Parser(Terms):
         that failed.
         """
         kinds, positions = self._kinds, self._positions
-        depth = sum((kind == "{") - (kind == "}") for kind in kinds[begin : self._at])
-        self._at = max(self._at, begin + 1)
+        failed, depth = self._at, 0
+        self._at = begin + 1
         while (kind := kinds[self._at]) is not END:
             if kind in _DEFINITIONS or kind in _HEADERS:
                 line, column = positions[self._at]
-                is_first = positions[self._at - 1].line < line and column <= positions[begin].column
-                if is_first or depth <= 0:
+                if positions[self._at - 1].line < line and column <= positions[begin].column:
+                    return
+                if depth <= 0 and self._at >= failed:
                     return
             depth += (kind == "{") - (kind == "}")
             self._at += 1

@@ -21,7 +21,8 @@ from itertools import takewhile
 from typing import Final
 
 from callosum.upper.thrift.fault import NoRoom, copier
-from callosum.upper.thrift.footprint import INLINE, in_field, template
+from callosum.upper.thrift.footprint import in_field
+from callosum.upper.thrift.instances import instance_lines
 from callosum.upper.thrift.json_protocol import grammar, structure
 from callosum.upper.thrift.json_protocol.containers import ContainerWriter
 from callosum.upper.thrift.json_protocol.fields import FieldTable
@@ -58,7 +59,7 @@ class DecoderWriter:
     def struct_decoder(self, struct: Struct) -> None:
         """Write ``def name(text, pos, depth, room)``, which returns an instance and the position behind it."""
         with self._function(struct, self.decoders[struct.cls]) as names:
-            self._instance(struct, names)
+            self.source(*instance_lines(self.source, struct, "o", names))
             self.source("return o, pos + 1")
 
     def fields_decoder(self, name: str, struct: Struct) -> None:
@@ -175,16 +176,6 @@ class DecoderWriter:
             else:
                 default = self.source.constant("default", one.default)
             self.source(f"if {name} is None: {name} = {default}")
-
-    def _instance(self, struct: Struct, names: Sequence[str]) -> None:
-        new, cls = self.source.constant("new", struct.cls.__new__), self.source.constant("cls", struct.cls)
-        fields = zip(struct.fields, names, strict=True)
-        if len(struct.fields) < INLINE:
-            self.source(f"o = {new}({cls})", *(f"o.{one.name} = {name}" for one, name in fields))
-            return
-        sets = [f"d[{self.source.constant('name', one.name)}] = {name}" for one, name in fields]
-        copied = self.source.constant("copy", template(struct).copy)
-        self.source(f"d = {copied}()", *sets, f"o = {new}({cls})", "o.__dict__ = d")
 
 
 def _is_token(part: tuple[Field, str, str]) -> bool:

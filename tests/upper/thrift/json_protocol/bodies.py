@@ -34,3 +34,20 @@ def refusal(name: str, body: str | bytes) -> str:
         JSON.codec_of(getattr(m, name)).decode(body.encode() if isinstance(body, str) else body)
     assert str(caught.value).startswith(caught.value.path)
     return str(caught.value)
+
+
+def sparse(cls: Any, **fields: object) -> Any:
+    """An instance in which nothing else is set, not even what has a default."""
+    made = cls()
+    vars(made).update(dict.fromkeys(vars(made)) | fields)
+    return made
+
+
+def given(value: Any) -> dict[str, object]:
+    """The fields that are set."""
+    return {name: one for name, one in vars(value).items() if one is not None}
+
+
+def differing(value: Any, other: Any) -> dict[str, object]:
+    """The fields of one that another has otherwise."""
+    return {name: one for name, one in vars(value).items() if one != vars(other)[name]}

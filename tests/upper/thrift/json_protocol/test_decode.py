@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from callosum.upper.thrift.json_protocol import JSON
-from tests.upper.thrift.json_protocol.bodies import decoded, encoded, m, refusal
+from tests.upper.thrift.json_protocol.bodies import decoded, m, refusal
 
 
 def test_fields_are_read_in_any_order_with_white_space_or_without():
@@ -85,7 +85,10 @@ def test_structs_are_nested_64_deep_and_no_deeper():
         return '{"2":{"rec":' * (depth - 1) + "{}" + "}}" * (depth - 1)
 
     value = decoded("Node", nested(64))
-    assert encoded(value) == nested(64)
+    depth = 1
+    while value.after is not None:
+        value, depth = value.after, depth + 1
+    assert depth == 64
     assert "are nested more than 64 deep" in refusal("Node", nested(65))
     assert "are nested more than 64 deep" in refusal("Node", nested(20_000))
     lists = '{"3":{"lst":["rec",1,' * 20_000
@@ -96,7 +99,7 @@ def test_a_class_with_many_fields(tmp_path):
     from callosum.upper.thrift import load
 
     path = tmp_path / "wide.thrift"
-    path.write_text("struct Wide {" + " ".join(f"{i}: i32 f{i}" for i in range(1, 201)) + "}")
+    path.write_text("struct Wide {" + " ".join(f"{i}: optional i32 f{i}" for i in range(1, 201)) + "}")
     wide = load(path).Wide
     value = wide(f1=1, f200=200)
     assert JSON.codec_of(wide).encode(value) == b'{"1":{"i32":1},"200":{"i32":200}}'

@@ -1,0 +1,1 @@
+# Written by callosum-gen: import the modules of this package.

@@ -1,0 +1,152 @@
+"""Uses of generated modules that type checkers have nothing to say about, and what they take the types for."""
+
+from types import MappingProxyType
+from typing import assert_never, assert_type
+
+from shop_idl.shop import (
+    LARGEST,
+    PRICES,
+    UNITS,
+    Base,
+    BaseLike,
+    BaseStub,
+    Colour,
+    Id,
+    Item,
+    Payment,
+    Shop,
+    ShopHandler,
+    ShopLike,
+    ShopStub,
+    SoldOut,
+    Spot,
+)
+
+import callosum
+
+
+class MyShop(ShopHandler):
+    def __init__(self) -> None:
+        self.items: dict[Id, Item] = {}
+
+    async def ping(self) -> None:
+        pass
+
+    async def find(self, name: str) -> Item:
+        for item in self.items.values():
+            if item.name == name:
+                return item
+        raise SoldOut(0)
+
+    async def add(self, item: Item, count: int = 1) -> Id:
+        self.items[item.id] = item
+        return item.id * count
+
+    async def pay(self, payment: Payment) -> Payment:
+        return payment
+
+    async def forget(self, id: Id) -> None:
+        self.items.pop(id, None)
+
+
+def structs() -> None:
+    item = Item(1, name="tea", cents=None, colour=Colour.RED, tags=["hot"], sizes={(1, 2)})
+    assert_type(item.id, int)
+    assert_type(item.name, str)
+    assert_type(item.cents, int | None)
+    assert_type(item.colour, Colour | None)
+    assert_type(item.tags, list[str])
+    assert_type(item.sizes, set[tuple[int, ...]])
+    item.cents = 3
+    Item(id=2)
+    assert_type(LARGEST, int)
+    assert_type(UNITS, tuple[str, ...])
+    print(PRICES["tea"], UNITS[0], MappingProxyType(PRICES))
+
+
+def optionals(item: Item) -> int:
+    if item.cents is None or item.colour is None:
+        return 0
+    return item.cents + item.colour.value
+
+
+def narrowed(payment: Payment) -> str:
+    if payment.card is not None:
+        return payment.card
+    if payment.cash is not None:
+        return str(payment.cash + 1)
+    assert payment.swap is not None
+    return payment.swap.name
+
+
+def chosen(payment: Payment) -> int:
+    match payment.which:
+        case "card":
+            return 1
+        case "cash":
+            return 2
+        case "swap":
+            return 3
+
+
+def matched(value: Item | Spot | Payment) -> str:
+    match value:
+        case Item(7):
+            return "the seventh"
+        case Item(number, name=name):
+            assert_type(number, int)
+            return name * number
+        case Spot(x, y):
+            assert_type(x, float)
+            return str(x + y)
+        case Payment(card=str(card)):
+            return card
+        case Payment():
+            return value.which
+        case _:
+            assert_never(value)
+
+
+def members(colour: Colour) -> int:
+    match colour:
+        case Colour.RED:
+            return colour.value
+        case Colour.GREEN:
+            return colour + 1
+        case _:
+            assert_never(colour)
+
+
+async def use(shop: ShopLike) -> None:
+    assert_type(await shop.find("tea"), Item)
+    assert_type(await shop.add(Item(1)), int)
+    assert_type(await shop.add(item=Item(1), count=2), int)
+    await shop.forget(1)
+
+
+async def use_base(base: BaseLike) -> None:
+    await base.ping()
+
+
+async def calls(peer: callosum.Peer) -> None:
+    stub = peer.stub(Shop)
+    assert_type(stub, ShopStub)
+    assert_type(peer.stub(Base), BaseStub)
+    assert_type(stub.with_options(timeout=1.5), ShopStub)
+    assert_type(await stub.pay(Payment(cash=3)), Payment)
+    handler = MyShop()
+    for one in (stub, stub.with_options(key="a"), handler):
+        await use(one)
+        await use_base(one)
+    try:
+        await stub.find("tea")
+    except SoldOut as error:
+        assert_type(error.id, int)
+
+
+async def serve() -> None:
+    async with (
+        callosum.listen("tcp://127.0.0.1:0", [MyShop()]),
+        callosum.connect("tcp://127.0.0.1:1", {Shop: MyShop()}),
+    ):
+        pass
