@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import dataclasses
 import pickle
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from callosum.errors import ConfigurationError
-from callosum.upper.thrift import load
+from callosum.upper.thrift import load, load_string
 from callosum.upper.thrift.codec import codec_of
 from callosum.upper.thrift.service import thrift_service
 from tests.upper.thrift.oracles import IDL
@@ -156,7 +158,7 @@ def test_a_byte_order_mark_is_no_fault(here: Path) -> None:
         ),
         (
             "struct A {\n  1: i32 a",
-            "bad.thrift:2:11: the file ends before struct A in line 1 does: the } of it is missing",
+            "bad.thrift:2:11: the file ends here, and struct A in line 1 is still open: its } is missing",
         ),
         ("struct A {\n 1: B b }", "bad.thrift:2:5: there is no type B"),
         ("enum A { X = 4294967296 }", "bad.thrift:1:10: the value of A.X, 4294967296, does not fit into 32 bits"),
@@ -274,3 +276,23 @@ def test_a_module_name_is_what_was_asked_for(here: Path, monkeypatch: pytest.Mon
     assert pickle.loads(pickle.dumps(module.A(a=1))) == module.A(a=1)
     assert load(path, module_name="callosum_test_named") is module
     assert "nowhere cannot be imported" in fault(path, module_name="nowhere.a")
+
+
+def test_a_frozen_struct_arrives_and_stays_as_it_is() -> None:
+    module: Any = load_string(
+        "struct Spot { 1: required i32 x, 2: list<i32> more } (callosum.frozen = 'true')"
+        "service Map { Spot move(1: Spot spot, 2: list<Spot> others) }"
+    )
+    spot = module.Spot(1, more=[2])
+    (method,) = thrift_service(module.Map).methods.values()
+    assert len(method.codecs) == 3
+    for codec in method.codecs.values():
+        arrived, others = codec.decode_args(codec.encode_args(spot, [spot]))
+        assert arrived == others[0] == spot
+        assert codec.decode_result(codec.encode_result(spot)) == spot
+        for name in ("x", "more", "weight"):
+            with pytest.raises(dataclasses.FrozenInstanceError, match=f"Spot.{name}: the IDL says that it is frozen"):
+                setattr(arrived, name, 3)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            del arrived.x
+    assert pickle.loads(pickle.dumps(spot)) == copy.deepcopy(spot) == dataclasses.replace(spot) == spot

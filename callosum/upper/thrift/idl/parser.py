@@ -232,8 +232,8 @@ class _Parser(Terms):
         """What begins a definition in the place of a part of one says that a brace is missing."""
         kind = self._kinds[self._at]
         if kind is END or (kind in _DEFINITIONS and self._positions[self._at].column <= begin.column):
-            found = "the file ends" if kind is END else f"{kind} begins something else"
-            message = f"{found} before {of} in line {begin.line} does: the {end} of it is missing"
+            found = "the file ends here" if kind is END else f"{kind} begins something else here"
+            message = f"{found}, and {of} in line {begin.line} is still open: its {end} is missing"
             raise Wrong(self._positions[self._at], message)
 
     def _struct(self, doc: str) -> Struct:

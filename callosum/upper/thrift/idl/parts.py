@@ -49,16 +49,16 @@ def _twice(document: Document, part: Field | Member | Function, line: int, of: s
 def _check_fields(document: Document, fields: tuple[Field, ...], of: str, faults: Faults) -> None:
     names: dict[str, Field] = {}
     ids: dict[int, Field] = {}
-    free = 1
+    free = max((0, *(one.id for one in fields))) + 1
     for one in fields:
         other = names.setdefault(one.name, one)
         if other is not one:
             _twice(document, one, other.position.line, of, faults)
-        free = max(free, one.id + 1)
         other = ids.setdefault(one.id, one)
         if other is not one:
             message = f"the id {one.id} is that of {other.name} in line {other.position.line}: {free} is free"
             faults.add(document, one.position, message)
+            free += 1
 
 
 def _check_union(document: Document, union: Struct, faults: Faults) -> None:
