@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 import callosum
 from callosum.errors import DecodeError
 from callosum.upper.thrift.codec import codec_of
+from callosum.upper.thrift.compiled import CompiledEncoding
 from callosum.upper.thrift.spec import StructType
 from tests.interop.apache import golden, ours
 from tests.interop.catalogue import FILES, OWN, TEST_TIMEOUT, IdlFile
 from tests.interop.expecting import Unreadable, drawn, received
 from tests.interop.rewriting import NEW_MEMBER, Version, rewritten
 from tests.interop.tally import tally
-from tests.interop.test_values import BOUNDED, WITH_STRUCTS, assert_is
+from tests.interop.test_values import BOUNDED, COMPILED, WITH_STRUCTS, assert_is
 
 pytestmark = pytest.mark.timeout(TEST_TIMEOUT)
 
@@ -44,23 +45,27 @@ def test_versions_read_one_another(file: IdlFile, versions: Path) -> None:
         for versions_of_one in kinds:
             for writer in versions_of_one:
                 value = drawn(writer, random.Random(seed))
-                body = codec_of(writer.cls).encode(value)
+                bodies = [(one, one.codec_of(writer.cls).encode(value)) for one in COMPILED]
                 for reader in versions_of_one:
                     if reader is not writer:
-                        check_reader(file, writer, value, reader, body)
+                        check_reader(file, writer, value, reader, bodies)
 
     check()
 
 
-def check_reader(file: IdlFile, writer: StructType, value: Any, reader: StructType, body: bytes) -> None:
+def check_reader(
+    file: IdlFile, writer: StructType, value: Any, reader: StructType, bodies: list[tuple[CompiledEncoding, bytes]]
+) -> None:
     try:
         expected = received(reader, writer, value)
     except Unreadable as error:
-        with pytest.raises(DecodeError, match=f"a union has exactly one field set, and {error} has none"):
-            codec_of(reader.cls).decode(body)
+        for encoding, body in bodies:
+            with pytest.raises(DecodeError, match=f"a union has exactly one field set, and {error} has none"):
+                encoding.codec_of(reader.cls).decode(body)
         tally(file, "refused")
     else:
-        assert_is(reader, codec_of(reader.cls).decode(body), expected)
+        for encoding, body in bodies:
+            assert_is(reader, encoding.codec_of(reader.cls).decode(body), expected)
         tally(file, "evolved")
 
 

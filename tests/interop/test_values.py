@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 import callosum
-from callosum.service import Method
-from callosum.upper.thrift.codec import codec_of
+from callosum.service import Method, MethodCodec
+from callosum.upper.thrift.binary import BINARY
+from callosum.upper.thrift.compact import COMPACT
 from callosum.upper.thrift.mismatch import find_mismatch
 from callosum.upper.thrift.service import Function
 from callosum.upper.thrift.spec import Field, ListType, MapType, StructType, Type, inner_types, reachable, struct_of
@@ -37,6 +38,7 @@ BOUNDED = settings(
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )
+COMPILED = (BINARY, COMPACT)
 WITH_STRUCTS = [one for one in ALL if one.structs]
 
 
@@ -59,15 +61,17 @@ def test_any_value_goes_to_and_comes_from_other_implementations(file: IdlFile) -
 
 def check_value(value: Any) -> None:
     cls = type(value)
-    kind, codec = StructType(cls), codec_of(cls)
-    expected = received(kind, kind, value)
-    body = codec.encode(value)
-    assert body == apache_encode(value) == thriftpy2_encode(value)
-    assert apache_decode(cls, body) == plain(kind, value)
-    if thriftpy2_can_read(cls):
-        assert plain(kind, thriftpy2_decode(cls, body)) == expected
-    assert_is(kind, codec.decode(body), expected)
-    assert_is(kind, codec.decode(memoryview(body)), expected)
+    kind = StructType(cls)
+    expected, written = received(kind, kind, value), plain(kind, value)
+    for encoding in COMPILED:
+        codec, name = encoding.codec_of(cls), encoding.name
+        body = codec.encode(value)
+        assert body == apache_encode(value, name) == thriftpy2_encode(value, name)
+        assert apache_decode(cls, body, name) == written
+        if thriftpy2_can_read(cls):
+            assert plain(kind, thriftpy2_decode(cls, body, name)) == expected
+        assert_is(kind, codec.decode(body), expected)
+        assert_is(kind, codec.decode(memoryview(body)), expected)
 
 
 def thriftpy2_can_read(cls: type) -> bool:
@@ -95,11 +99,16 @@ def check_arguments(method: Method, function: Function) -> None:
     kinds = {one.name: one.type for one in function.args.fields}
     for value in several(StructType(function.args.cls)):
         given_values = [getattr(value, name) for name in kinds]
-        body = method.encode_args(*given_values)
-        assert body == apache_encode(value)
-        got = dict(zip(kinds, method.decode_args(body), strict=True))
         expected = received_fields(function.args, function.args, given_values)
-        assert {name: plain(kinds[name], one) for name, one in got.items() if one is not None} == expected
+        for encoding, codec in compiled(method):
+            body = codec.encode_args(*given_values)
+            assert body == apache_encode(value, encoding)
+            got = dict(zip(kinds, codec.decode_args(body), strict=True))
+            assert {name: plain(kinds[name], one) for name, one in got.items() if one is not None} == expected
+
+
+def compiled(method: Method) -> Iterator[tuple[str, MethodCodec]]:
+    return ((one.name, method.codecs[one.name]) for one in COMPILED)
 
 
 def several(kind: Type) -> Iterator[Any]:
@@ -111,26 +120,29 @@ def check_reply(method: Method, function: Function) -> None:
     if function.success is not None:
         check_result(method, function, function.success)
     elif not function.is_oneway:
-        assert method.decode_result(apache_encode(function.result.cls())) is None
-        assert method.encode_result(None) == apache_encode(function.result.cls())
+        for encoding, codec in compiled(method):
+            assert codec.decode_result(apache_encode(function.result.cls(), encoding)) is None
+            assert codec.encode_result(None) == apache_encode(function.result.cls(), encoding)
     for one in function.errors:
         check_error(method, function, one)
 
 
 def check_result(method: Method, function: Function, success: Field) -> None:
     for value in several(success.type):
-        body = method.encode_result(value)
-        assert body == apache_encode(function.result.cls(success=value))
-        assert_is(success.type, method.decode_result(body), received(success.type, success.type, value))
+        for encoding, codec in compiled(method):
+            body = codec.encode_result(value)
+            assert body == apache_encode(function.result.cls(success=value), encoding)
+            assert_is(success.type, codec.decode_result(body), received(success.type, success.type, value))
 
 
 def check_error(method: Method, function: Function, error: Field) -> None:
     for value in several(error.type):
-        body = method.preferred.encode_exception(value)
-        assert body == apache_encode(function.result.cls(**{error.name: value}))
-        with pytest.raises(type(value)) as caught:
-            method.decode_result(body)
-        assert_is(error.type, caught.value, received(error.type, error.type, value))
+        for encoding, codec in compiled(method):
+            body = codec.encode_exception(value)
+            assert body == apache_encode(function.result.cls(**{error.name: value}), encoding)
+            with pytest.raises(type(value)) as caught:
+                codec.decode_result(body)
+            assert_is(error.type, caught.value, received(error.type, error.type, value))
 
 
 def test_what_is_tried_is_more_than_nothing() -> None:

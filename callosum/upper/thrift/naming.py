@@ -8,6 +8,8 @@ from typing import Final
 
 from callosum.upper.thrift.enums import Enum
 
+MODULES_RESERVED: Final = frozenset({"annotations"})
+"""What a module has besides its definitions: ``from __future__ import annotations``."""
 FIELDS_RESERVED: Final = frozenset({"thrift_spec", "default_spec"})
 """What a struct has besides its fields."""
 EXCEPTIONS_RESERVED: Final = FIELDS_RESERVED | {"args", "with_traceback", "add_note"}

@@ -166,12 +166,20 @@ def _rest(cls: type) -> list[FieldSpec]:
     return [one for one in fields_of(cls) if not one.is_needed]
 
 
+def _annotations(cls: type) -> Mapping[str, object]:
+    """What the annotations mean; their texts where a name is not there, as in a circle of modules."""
+    try:
+        return inspect.get_annotations(cls, eval_str=True)
+    except (NameError, AttributeError):
+        return cls.__annotations__
+
+
 def _signature(cls: type) -> inspect.Signature:
-    parameters = []
+    parameters, annotations = [], _annotations(cls)
     for one in (*_needed(cls), *_rest(cls)):
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD if one.is_needed else inspect.Parameter.KEYWORD_ONLY
         default = inspect.Parameter.empty if one.is_needed else one.default()
-        annotation = cls.__annotations__.get(one.name, inspect.Parameter.empty)
+        annotation = annotations.get(one.name, inspect.Parameter.empty)
         parameters.append(inspect.Parameter(one.name, kind, default=default, annotation=annotation))
     return inspect.Signature(parameters)
 
@@ -183,37 +191,47 @@ def _make_init(cls: type) -> Callable[..., None]:
     while any(one.name.startswith(source.prefix) for one in specs):
         source.prefix += "_"
     missing, me = source.constant("missing", MISSING), f"{source.prefix}self"
-    needed, rest = _needed(cls), _rest(cls)
-    names = [f"{one.name}={missing}" for one in needed] + ["*"] * bool(rest)
-    defaults = {one.name: one.default() for one in rest}
+    defaults = {one.name: one.default() for one in _rest(cls)}
     unset = {name: missing if is_mutable(one) else source.constant("default", one) for name, one in defaults.items()}
-    names += [f"{name}={unset[name]}" for name in unset]
-    with source.block(f"def __init__({', '.join([me, *names])}):"):
-        values = f"{source.prefix}values"
-        source(f"{values} = {me}.__dict__")
-        if needed:
-            with source.block(f"if {' or '.join(f'{one.name} is {missing}' for one in needed)}:"):
-                is_blank = [f"{one.name} is {missing}" for one in needed] + [f"{n} is {unset[n]}" for n in unset]
-                given = ", ".join(f"({source.constant('name', one.name)}, {one.name})" for one in needed)
-                check = source.constant("check", _refuse_missing)
-                source(f"{check}({source.constant('cls', cls)}, {' and '.join(is_blank)}, ({given},))")
-                source(*(f"{one.name} = None" for one in needed))
+    needed = [f"{one.name}={missing}" for one in _needed(cls)]
+    rest = ["*", *(f"{name}={default}" for name, default in unset.items())] if unset else []
+    with source.block(f"def __init__({', '.join([me, *needed, *rest])}):"):
+        _write_refusal(source, cls, missing, unset)
         for one in specs:
             value = one.name
             if is_mutable(defaults.get(one.name)):
                 fresh = source.constant("fresh", copier(defaults[one.name]))
                 value = f"{fresh}() if {one.name} is {missing} else {one.name}"
-            source(f"{values}[{source.constant('name', one.name)}] = {value}")
+            source(_assignment(source, cls, me, one.name, value))
+        source("return")
     init = source.execute(f"<{cls.__module__}.{cls.__qualname__}.__init__>")["__init__"]
     init.__qualname__ = f"{cls.__qualname__}.__init__"
     return init
 
 
-def _refuse_missing(cls: type, is_blank: bool, given: tuple[tuple[str, object], ...]) -> None:  # noqa: FBT001
-    """Raise TypeError for what is not given, but where nothing is: thriftpy2's decoders fill such an instance."""
-    if not is_blank:
-        names = " and ".join(repr(name) for name, value in given if value is MISSING)
-        raise TypeError(f"{cls.__name__}() needs {names}: the IDL says that it is required")
+def _write_refusal(source: Source, cls: type, missing: str, unset: Mapping[str, str]) -> None:
+    """Refuse what lacks a field that is needed, but not where nothing at all is given: that makes a blank instance."""
+    names = [one.name for one in _needed(cls)]
+    if not names:
+        return
+    with source.block(f"if {' or '.join(f'{name} is {missing}' for name in names)}:"):
+        is_blank = [f"{name} is {missing}" for name in names] + [f"{name} is {one}" for name, one in unset.items()]
+        given = ", ".join(f"({source.constant('name', name)}, {name})" for name in names)
+        with source.block(f"if not ({' and '.join(is_blank)}):"):
+            source(f"{source.constant('refuse', _refuse_missing)}({source.constant('cls', cls)}, ({given},))")
+        source(*(f"{name} = None" for name in names))
+
+
+def _assignment(source: Source, cls: type, instance: str, name: str, value: str) -> str:
+    """What gives an instance an attribute; not by its ``__dict__``, for the sake of which it would need a dict."""
+    if cls.__dict__.get("__thrift_frozen__"):
+        return f"{source.constant('set', object.__setattr__)}({instance}, {source.constant('name', name)}, {value})"
+    return f"{instance}.{name} = {value}"
+
+
+def _refuse_missing(cls: type, given: tuple[tuple[str, object], ...]) -> None:
+    names = " and ".join(repr(name) for name, value in given if value is MISSING)
+    raise TypeError(f"{cls.__name__}() needs {names}: the IDL says that it is required")
 
 
 def _declare(cls: type) -> bool:

@@ -16,6 +16,7 @@ from callosum.upper.thrift.naming import (
     EXCEPTIONS_RESERVED,
     FIELDS_RESERVED,
     MEMBERS_RESERVED,
+    MODULES_RESERVED,
     PARAMETERS_RESERVED,
     STUBS_RESERVED,
     UNIONS_RESERVED,
@@ -50,22 +51,33 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
+def _private(name: str) -> str:
+    """A name beside another one, which nobody imports; two underscores in front would mean something."""
+    return f"{name}_" if name.startswith("_") else f"_{name}"
+
+
 class Scope:
     """The names of one file's module. The same for whoever refers to it."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.definitions = python_names(one.name for one in document.definitions)
+        self.definitions = python_names((one.name for one in document.definitions), MODULES_RESERVED)
         taken = set(self.definitions.values())
         self.services = {
             one.name: ServiceNames(self.definitions[one.name], taken)
             for one in document.definitions
             if isinstance(one, Service)
         }
-        self.prefixes = {one.prefix: _free(python_name(_identifier(one.prefix)), taken) for one in document.includes}
+        self.prefixes = {
+            one.prefix: _free(python_name(_identifier(one.prefix), MODULES_RESERVED), taken)
+            for one in document.includes
+        }
         self.members = set(_member_names(document))
         """What stands in the body of a class."""
         self.taken = taken | self.members
+        hidden = [one for one in (*self.definitions.values(), *self.prefixes.values()) if one in self.members]
+        self._aliases = {one: _free(_private(one), self.taken) for one in hidden}
+        self._private_modules: dict[str, str] = {}
         self._imports: dict[str, set[str]] = {}
         self._modules: set[str] = set()
 
@@ -81,21 +93,27 @@ class Scope:
 
     def annotation(self, name: str) -> str:
         """A definition's or an include's name where a class body is around it."""
-        return f"_{name}" if name in self.members else name
+        return self._aliases.get(name, name)
 
     def aliased(self, name: str) -> list[str]:
         """The line that gives a definition the private name that `annotation` uses, if it does."""
-        return [f"_{name} = {name}"] if name in self.members else []
+        return [f"{self._aliases[name]} = {name}"] if name in self._aliases else []
 
     def use(self, module: str, name: str) -> str:
         """How the text names what a module of Python's or callosum's has; imports it."""
         if name in self.taken:
-            private = _PRIVATE.get(module, f"_{module.replace('.', '_')}")
+            private = self._private_module(module)
             self._modules.add(f"import {module} as {private}")
             return f"{private}.{name}"
         if module != "builtins":
             self._imports.setdefault(module, set()).add(name)
         return name
+
+    def _private_module(self, module: str) -> str:
+        if module not in self._private_modules:
+            wanted = _PRIVATE.get(module, f"_{module.replace('.', '_')}")
+            self._private_modules[module] = _free(wanted, self.taken)
+        return self._private_modules[module]
 
     def builtin(self, name: str) -> str:
         """How the text names a builtin."""
@@ -140,7 +158,13 @@ def field_names(struct: Struct) -> dict[str, str]:
 
 def member_names(enum: Enum) -> dict[str, str]:
     """The members of an enum."""
-    return python_names((one.name for one in enum.members), MEMBERS_RESERVED)
+    words = {one.name for one in enum.members if _is_word_of_enums(one.name)}
+    return python_names((one.name for one in enum.members), MEMBERS_RESERVED | words)
+
+
+def _is_word_of_enums(name: str) -> bool:
+    """Whether a name is like ``_order_``: Python keeps those for its own."""
+    return name.startswith("_") and name.endswith("_")
 
 
 def parameter_names(fields: tuple[Field, ...]) -> dict[str, str]:

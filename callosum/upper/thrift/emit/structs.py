@@ -103,11 +103,14 @@ def union_lines(writer: Writer, one: Struct) -> list[str]:
 
 def _arms(writer: Writer, types: dict[str, str]) -> list[str]:
     quoted = [f'"{name}"' for name in types]
+    me = "self"
+    while me in types:
+        me = f"_{me}"
     lines = [*call(f"which: {writer.scope.typing('Literal')}[", quoted, "]", depth=2), ""]
     if len(types) == 1:
         ((name, kind),) = types.items()
-        return [*lines, f"def __init__(self, *, {name}: {kind}) -> None: ..."]
+        return [*lines, f"def __init__({me}, *, {name}: {kind}) -> None: ..."]
     for name, kind in types.items():
-        lines += [f"@{writer.scope.typing('overload')}", f"def __init__(self, *, {name}: {kind}) -> None: ..."]
+        lines += [f"@{writer.scope.typing('overload')}", f"def __init__({me}, *, {name}: {kind}) -> None: ..."]
     every = [f"{name}: {kind} | None = None" for name, kind in types.items()]
-    return [*lines, *call("def __init__(", ["self", "*", *every], ") -> None: ...", depth=2)]
+    return [*lines, *call("def __init__(", [me, "*", *every], ") -> None: ...", depth=2)]

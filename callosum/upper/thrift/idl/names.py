@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from callosum.upper.thrift.idl.faults import Faults
 from callosum.upper.thrift.idl.graphs import circles
+from callosum.upper.thrift.idl.lexer import BASE_TYPES
 from callosum.upper.thrift.idl.model import (
     BaseType,
     Const,
@@ -112,7 +113,8 @@ class Names:
         for other, theirs in included.items():
             if name in theirs.by_name:
                 return f"there is no {what} {name} in this file: write {other}.{name}"
-        return f"there is no {what} {name}{self._faults.hint(name, _names(document, what))}"
+        known = [*_names(document, what), *(sorted(BASE_TYPES) if what == "type" else ())]
+        return f"there is no {what} {name}{self._faults.hint(name, known)}"
 
     # --- circles -----------------------------------------------------------------------------------------------------
 

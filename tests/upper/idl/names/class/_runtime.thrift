@@ -1,0 +1,1 @@
+struct Struct { 1: required string x }
