@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from callosum.upper.thrift.annotations import is_ours
@@ -20,6 +22,7 @@ from callosum.upper.thrift.idl.model import (
     StructValue,
 )
 
+_KEY: Final = "callosum.key"
 _CHANGEABLE: Final = ListValue | SetValue | MapValue | StructValue
 
 
@@ -92,15 +95,14 @@ def _service(writer: Writer, one: Service) -> list[str]:
     return [*head, *indented(lines), *(["", "", *aliased] if aliased else [])]
 
 
-def _annotations(annotations: Annotations) -> str:
+def _annotations(annotations: Annotations, parameters: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Those of callosum's; the parameter that is the key by its name in Python."""
     ours = {one.name: one.value for one in annotations if is_ours(one.name)}
-    return (
-        repr(ours).replace("'", '"')
-        if all('"' not in f"{k}{v}" for k, v in ours.items()) and ours
-        else repr(ours)
-        if ours
-        else ""
-    )
+    key = ours.get(_KEY)
+    if key is not None:
+        ours[_KEY] = parameters.get(key, key)
+    text = repr(ours) if ours else ""
+    return text if '"' in text else text.replace("'", '"')
 
 
 def _row(writer: Writer, function: Function) -> list[str]:
@@ -115,7 +117,7 @@ def _row(writer: Writer, function: Function) -> list[str]:
         thrown_names = parameter_names(function.throws)
         rows = [_declared(writer, "thrown", one, thrown_names[one.name]) for one in function.throws]
         arguments.append(f"throws=({', '.join(rows)}{',' * (len(rows) == 1)})")
-    if ours := _annotations(function.annotations):
+    if ours := _annotations(function.annotations, names):
         arguments.append(f"annotations={ours}")
     head = writer.scope.runtime("oneway" if function.is_oneway else "function")
     return call(f"{head}(", arguments, "),", depth=2)
