@@ -15,6 +15,7 @@ from typing import Final
 from callosum.upper.thrift.compact.layout import MANY, is_varint, kinds_of
 from callosum.upper.thrift.compact.numbers import (
     BOOLS,
+    BY_BYTE,
     SMALL,
     Reader,
     read_doubles,
@@ -117,12 +118,12 @@ class ContentWriter:
     def _varint(self, kind: FixedType, name: str, at: str, behind: str) -> None:
         """Of one byte most often."""
         number = self.source.fresh("n") if isinstance(kind, EnumType) else name
-        self.source(f"{number} = buf[{at}]")
-        with self.source.block(f"if {number} < 128:"):
-            self.source(f"{number} = {self.source.constant('small', SMALL)}[{number}]", f"pos += {behind}")
+        self.source(f"{number} = {self.source.constant('small', BY_BYTE)}[buf[{at}]]")
+        with self.source.block(f"if {number} is not None:"):
+            self.source(f"pos += {behind}")
         with self.source.block("else:"):
             more = self.source.fresh("n")
-            self.source(f"{more} = buf[pos + {behind}]")
+            self.source(f"{number} = buf[{at}]", f"{more} = buf[pos + {behind}]")
             with self.source.block(f"if {more} < 128:"):  # of two bytes: what `read_i16` and the others do, too
                 self.source(
                     f"{number} += {more} - 1 << 7",

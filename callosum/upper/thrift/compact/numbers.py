@@ -12,6 +12,8 @@ from callosum.upper.thrift.footprint import INTEGER
 
 SMALL: Final = tuple(map(from_zigzag, range(128)))
 """Integers by their varint of one byte: shared, so that they take no memory."""
+BY_BYTE: Final = (*SMALL, *[None] * 128)
+"""The same by each byte; None where another one follows."""
 BOOLS: Final = (False, True, False)
 """Elements by their byte: 1 is true, and false is 2, or 0 as some write it."""
 
