@@ -24,7 +24,9 @@ from thriftpy2.protocol import TCyBinaryProtocol, binary  # TBinaryProtocol is t
 from thriftpy2.transport import TCyMemoryBuffer, memory
 
 from callosum.upper import thrift
-from callosum.upper.thrift.codec import codec_of
+from callosum.upper.thrift.binary import BINARY
+from callosum.upper.thrift.compact import COMPACT
+from callosum.upper.thrift.encoding import Encoding
 
 IDL: Final = Path(__file__).parent / "codecs.thrift"
 OURS: Final = "callosum"
@@ -103,18 +105,18 @@ def field_of(spec: tuple[Any, ...]) -> tuple[int, Any]:  # as thriftpy2 writes f
     return spec[0], spec[2] if len(spec) == 4 else None
 
 
-def ours() -> Codec:
-    """This repository's."""
+def ours(title: str = OURS, encoding: Encoding = BINARY) -> Codec:
+    """This repository's, in one of its encodings."""
     module = thrift.load(IDL)
 
     def cls(name: str) -> Any:  # a class without static types
         return getattr(module, name)
 
     return Codec(
-        OURS,
+        title,
         lambda name, value: made(cls, name, value),
-        lambda name: codec_of(cls(name)).encode,
-        lambda name: codec_of(cls(name)).decode,
+        lambda name: encoding.codec_of(cls(name)).encode,
+        lambda name: encoding.codec_of(cls(name)).decode,
     )
 
 
@@ -297,13 +299,14 @@ def msgspec() -> Codec:
 
 CODECS: Final[dict[str, Callable[[], Codec]]] = {
     "callosum": ours,
+    "callosum-compact": partial(ours, "callosum, compact", COMPACT),
     "thriftpy2": cython,
     "thriftpy2-pure": pure,
     "thrift": apache,
     "protobuf": protobuf,
     "msgspec": msgspec,
 }
-_NEEDS: Final = {"thriftpy2-pure": "thriftpy2", "protobuf": "google.protobuf"}
+_NEEDS: Final = {"callosum-compact": "callosum", "thriftpy2-pure": "thriftpy2", "protobuf": "google.protobuf"}
 """What is imported, where it is called something else."""
 
 
@@ -379,7 +382,7 @@ def verdict(results: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
 
 def versions() -> dict[str, str]:
     """What was measured."""
-    names = [name for name in CODECS if name != "thriftpy2-pure" and is_installed(name)]
+    names = [name for name in CODECS if name not in {"callosum-compact", "thriftpy2-pure"} and is_installed(name)]
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.codecs import ACCELERATED, CODECS, OURS, WANTED, cases, is_installed, main, plain, verdict
 
-LIBRARIES = {"thriftpy2-pure": "thriftpy2", "protobuf": "google.protobuf"}
+LIBRARIES = {"callosum-compact": "callosum", "thriftpy2-pure": "thriftpy2", "protobuf": "google.protobuf"}
 
 
 @pytest.mark.parametrize("name", CODECS)
