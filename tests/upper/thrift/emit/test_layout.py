@@ -75,7 +75,9 @@ def test_a_docstring_says_what_the_comment_says(text: str) -> None:
     assert source.isprintable() or set(source) - {"\n", "\t"} <= {one for one in source if one.isprintable()}
 
 
-@pytest.mark.parametrize("text", [*TEXTS, "", "\n", "a\r\nb", "a\rb\r", '"', "\ufeffmark", "\n\nlines\n\n", '\n"\n', "\x0c\x85"])
+@pytest.mark.parametrize(
+    "text", [*TEXTS, "", "\n", "a\r\nb", "a\rb\r", '"', "\ufeffmark", "\n\nlines\n\n", '\n"\n', "\x0c\x85"]
+)
 def test_a_text_is_itself_as_a_literal(text: str) -> None:
     source = f"x = {text_literal(text)}\n"
     space: dict[str, str] = {}

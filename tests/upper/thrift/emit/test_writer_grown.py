@@ -140,7 +140,9 @@ def test_grown_files(tmp_path: Path, seed: int) -> None:
                 case Struct():
                     check_struct(program, document, one, made, modules)
                 case Enum():
-                    assert [member.value for member in made.__members__.values()] == [each.value for each in one.members]
+                    assert [member.value for member in made.__members__.values()] == [
+                        each.value for each in one.members
+                    ]
                 case Service():
                     assert [each.name for each in made.thrift_functions] == [each.name for each in one.functions]
                     check_service(made)
