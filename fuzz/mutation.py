@@ -72,11 +72,13 @@ class Mutator:
         at = self._at(data)
         data[at : at + width] = (number % (1 << 8 * width)).to_bytes(width, order)  # type: ignore[arg-type]
 
-    def _decimal(self, data: bytearray, _: Sequence[bytes]) -> None:
+    def _decimal(self, data: bytearray, pool: Sequence[bytes]) -> None:
         """Replace the first number of a text from somewhere on."""
         found = _DIGITS.search(data, self._at(data))
         if found:
             data[found.start() : found.end()] = self._random.choice(_DECIMALS)
+        else:
+            self._flip(data, pool)
 
     def _truncate(self, data: bytearray, _: Sequence[bytes]) -> None:
         del data[self._at(data) :]

@@ -8,37 +8,19 @@ from __future__ import annotations
 import base64
 import contextlib
 import json as text
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from callosum.errors import DecodeError
 from callosum.service import service_of
-from callosum.upper.thrift.codec import codec_of
 from callosum.upper.thrift.json_protocol import JSON
 from callosum.upper.thrift.json_protocol.room import ALLOWANCE
 from fuzz.target import SMALL, Bomb, Target, leaves_of
 from fuzz.targets import thrift
-from fuzz.targets.thrift import everything
+from fuzz.targets.thrift import DEFAULTS, everything
 
-_DEFAULTS: Final = frozenset({b"x", b"a", b"k", b"raw"})
-"""Of the IDL: they are in values though nobody sent them."""
-
-
-def _decoders() -> dict[str, Callable[[bytes], Any]]:  # Any: values of any IDL type
-    found: dict[str, Callable[[bytes], Any]] = {}
-    for name in thrift.DECODERS:
-        method, _, part = name.partition(" ")
-        if part:
-            codec = service_of(everything.Everything).methods[method].codecs[JSON.name]
-            found[name] = codec.decode_args if part == "arguments" else codec.decode_result
-        else:
-            found[name] = JSON.codec_of(getattr(everything, name)).decode
-    return found
-
-
-DECODERS: Final = _decoders()
-_ORDER: Final = list(DECODERS)
+DECODERS: Final = thrift.decoders(JSON)
 _DECLARED: Final = (everything.NotFound, everything.Odd)
 
 
@@ -47,33 +29,29 @@ class Decoded:
     """What came out, and of what."""
 
     body: bytes
-    value: Any  # as above
+    value: Any  # of any IDL type
 
 
 def decode(data: bytes) -> Decoded:
     """The value of a body; an exception that the IDL declares is one too."""
-    decoder = DECODERS[_ORDER[data[0] % len(_ORDER)]] if data else DECODERS["Empty"]
-    body = data[1:]
-    try:
-        return Decoded(body, decoder(body))
-    except _DECLARED as error:
-        return Decoded(body, list(vars(error).values()))
+    return Decoded(data[1:], thrift.decode_with(DECODERS, data))
 
 
 def body(decoder: str, data: str | bytes) -> bytes:
     """A body as one input."""
-    return bytes([_ORDER.index(decoder)]) + (data.encode() if isinstance(data, str) else data)
+    return thrift.body(decoder, data.encode() if isinstance(data, str) else data)
 
 
 def seeds() -> Mapping[str, bytes]:
     """The values of the binary protocol's seeds, as our encoders write them, and some as others do."""
     inputs: dict[str, bytes] = {}
+    order = list(DECODERS)
     for name, data in thrift.seeds().items():
-        decoder = _ORDER[data[0]]
+        decoder = order[data[0]]
         if " " in decoder:
             inputs[name] = body(decoder, _call(decoder, thrift.decode(data), data[1:]))
         else:
-            value = codec_of(getattr(everything, decoder)).decode(data[1:])
+            value = thrift.DECODERS[decoder](data[1:])
             if decoder == "Containers":
                 value.deep_keys = None  # JSON has no such keys
             inputs[name] = body(decoder, JSON.codec_of(type(value)).encode(value))
@@ -158,6 +136,8 @@ def _lists(size: int) -> _Made:
     }
     for name, (decoder, ident, element, unit) in same.items():
         yield name, decoder, _collection(ident, "lst", element, [unit] * _fit(size, len(unit) + 1))
+    same_uuid = '"80000000-0000-0000-0000-000000000001"'
+    yield "a list of uuids", "Uuids", _collection(2, "lst", "uid", [same_uuid] * _fit(size, 39))
     colours = [f"{100 + index}" for index in range(_fit(size, 7))]
     yield "a list of different enum values", "Containers", _collection(9, "lst", "i32", colours)
     yield "a list with a wrong end", "Containers", _collection(4, "lst", "i32", [*["0"] * _fit(size, 2), "x"])
@@ -294,5 +274,5 @@ def _texts(value: Any) -> Iterator[str]:  # what JSON has
             stack += one
 
 
-TARGET: Final = Target("thrift_json", decode, (DecodeError,), seeds, make_bombs, leaves, _DEFAULTS, ALLOWANCE + SMALL)
+TARGET: Final = Target("thrift_json", decode, (DecodeError,), seeds, make_bombs, leaves, DEFAULTS, ALLOWANCE + SMALL)
 """Whatever is accepted is JSON: `leaves` reads it, and raises where it is none."""

@@ -13,7 +13,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast, dataclass_transform
 
 from thriftpy2.thrift import TException, TPayload
 
@@ -302,7 +302,7 @@ class Struct(_Payload):
         if _declare(cls) and frozen:
             cls.__thrift_frozen__ = True
             frozen_class: Any = cls  # else pyright sees a __setattr__ that takes any name, in every struct
-            frozen_class.__setattr__, frozen_class.__delattr__ = _set_once, _refuse_change
+            frozen_class.__setattr__ = frozen_class.__delattr__ = _refuse_change
 
     if not TYPE_CHECKING:
 
@@ -312,15 +312,7 @@ class Struct(_Payload):
             cls.__init__(self, *args, **kwargs)
 
 
-def _set_once(self: object, name: str, value: object) -> None:
-    """Decoders and copiers make an instance without ``__init__``, and then set each field; after that it is frozen."""
-    values = vars(self)
-    if name in values or all(one.name != name for one in fields_of(cast(type, declaring_class(type(self))))):
-        _refuse_change(self, name)
-    values[name] = value
-
-
-def _refuse_change(self: object, name: str) -> NoReturn:
+def _refuse_change(self: object, name: str, *_value: object) -> None:
     raise dataclasses.FrozenInstanceError(f"{type(self).__name__}.{name}: the IDL says that it is frozen")
 
 

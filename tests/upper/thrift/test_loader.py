@@ -281,8 +281,10 @@ def test_a_module_name_is_what_was_asked_for(here: Path, monkeypatch: pytest.Mon
 def test_a_frozen_struct_arrives_and_stays_as_it_is() -> None:
     module: Any = load_string(
         "struct Spot { 1: required i32 x, 2: list<i32> more } (callosum.frozen = 'true')"
+        "struct Place { 1: Spot spot = {'x': 5} }"
         "service Map { Spot move(1: Spot spot, 2: list<Spot> others) }"
     )
+    assert module.Place().spot == module.Spot(5)
     spot = module.Spot(1, more=[2])
     (method,) = thrift_service(module.Map).methods.values()
     assert len(method.codecs) == 3

@@ -204,10 +204,8 @@ class ContentWriter:
         element, item, elements = kind.element, self.source.fresh("x"), self.source.fresh("l")
         start = self.source.fresh("s")
         self.source(f"{elements} = []")
-        if isinstance(element, TextType):
-            self.source(f"{start} = pos + {count}")
-        if _is_bounded(element):
-            self.source(f"{start} = pos")
+        if isinstance(element, TextType) or _is_bounded(element):
+            self.source(f"{start} = pos + {count}")  # a byte of each is its length
         with self.source.block(f"for _ in range({count}):"):
             if isinstance(kind, SetType):
                 self._frozen(element, item, depth + 1)

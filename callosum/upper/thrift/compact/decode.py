@@ -102,7 +102,8 @@ class DecoderWriter:
             last = one.id
         with self.source.block("while buf[pos]:"):
             if self.contents.used:  # fields can be there again and again
-                self.source(f"if used > room[0]: raise {self.contents.no_room}")
+                with self.source.block("if used > room[0]:"):
+                    self.source("room[0] -= used", f"raise {self.contents.no_room}")
             self._resolve()
             fields = sorted(zip(struct.fields, names, strict=True), key=lambda pair: pair[0].id)
             self._tree(fields, self.source.constant("known", frozenset(one.id for one in struct.fields)))

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
-from callosum.upper.thrift.fault import NoRoom, compact_set, member, members
+from callosum.upper.thrift.fault import NoRoom, compact_set, members_of
 from callosum.upper.thrift.footprint import per_element
 from callosum.upper.thrift.json_protocol import grammar
 from callosum.upper.thrift.json_protocol.conversion import NO_NUMBERS, decoded
@@ -84,17 +84,8 @@ def _integers(kind: NumberType | EnumType) -> Callable[[str, Room], Values]:
 
     if not isinstance(kind, EnumType):
         return numbers_of
-    known = members(kind.cls)
-
-    def members_of(span: str, room: Room) -> Values:
-        numbers = numbers_of(span, room)
-        table = known.copy()
-        for number in numbers:
-            if number not in table:
-                table[number] = member(kind.cls, number, room)
-        return [table[number] for number in numbers]
-
-    return members_of
+    cls = kind.cls
+    return lambda span, room: members_of(cls, numbers_of(span, room), room)
 
 
 def _doubles(span: str, _: Room) -> Values:
