@@ -55,7 +55,10 @@ def test_what_is_known_and_what_is_not_ours_is_taken(text: str) -> None:
             'exception X {} service S { void a() throws (1: X x (callosum.x = "1")) }',
             "a.thrift:1:53: S.a.x: callosum has no annotation callosum.x",
         ),
-        ('struct A {} (callosum.frozen = "true", callosum.frozen = "true")', "a.thrift:1:14: callosum.frozen stands here"),
+        (
+            'struct A {} (callosum.frozen = "true", callosum.frozen = "true")',
+            "a.thrift:1:14: callosum.frozen stands here",
+        ),
     ],
 )
 def test_what_means_nothing_is_refused_where_it_stands(text: str, fault: str) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from thriftpy2.protocol import TCyBinaryProtocol
 from thriftpy2.protocol.binary import TBinaryProtocol
-from thriftpy2.protocol.cybin import TCyBinaryProtocol
 from thriftpy2.thrift import TClient, TPayload, TProcessor
 from thriftpy2.transport import TCyMemoryBuffer, TMemoryBuffer
 
 import callosum
 from callosum import testing
-from callosum.errors import ConfigurationError, InvalidArgument
+from callosum.errors import ConfigurationError
 from callosum.upper.thrift import load, load_string
 from callosum.upper.thrift.declaration import (
     FunctionSpec,
@@ -47,7 +47,7 @@ service Echo extends Base {
     Line say(1: required string message, 3: Line line, 2: i32 times = 2, 4: list<i32> numbers = [1])
         throws (1: Refused refused)
     void import(1: i32 class) (callosum.timeout = "1.5", callosum.idempotent = "true", callosum.key = "class")
-    list<string> names(1: uuid id, 2: map<string, Line> lines)
+    list<string> names(1: uuid key, 2: map<string, Line> lines)
 } (callosum.name = "shop.Echo")
 service Empty {}
 """
@@ -70,10 +70,11 @@ def test_a_service_class_has_the_names_of_all_functions(m: Any) -> None:
 
 def test_arguments_and_results_are_made_when_they_are_asked_for(m: Any) -> None:
     fresh: Any = load_string("service S { i32 f(1: i32 a) }", module_name="callosum_test_late")
-    late = fresh.S.__dict__["f_args"]
+    late: Any = fresh.S.__dict__["f_args"]
     assert late._made is None
-    made = fresh.S.f_args
-    assert fresh.S.f_args is made is late._made
+    made: Any = fresh.S.f_args
+    assert fresh.S.f_args is made
+    assert fresh.S.__dict__["f_args"]._made is made
     assert issubclass(made, TPayload)
     assert made.thrift_spec == {1: (8, "a", False)}
     assert fresh.S.f_result.thrift_spec == {0: (8, "success", False)}
@@ -93,7 +94,7 @@ def test_what_arguments_and_results_have(m: Any) -> None:
     assert m.Echo.import_args.thrift_spec == {1: (8, "class_", False)}
     assert m.Echo.import_result.thrift_spec == {}
     assert m.Base.poke_result.oneway is True
-    assert m.Echo.names_args.default_spec == [("id", UUID(int=0)), ("lines", {})]
+    assert m.Echo.names_args.default_spec == [("key", UUID(int=0)), ("lines", {})]
 
 
 def test_arguments_are_values(m: Any) -> None:
@@ -129,7 +130,7 @@ def test_thriftpy2s_client_calls_thriftpy2s_server(m: Any, kind: str) -> None:
                 raise m.Refused("nothing to say")
             return m.Line(message * times + (line.text if line else "") + str(numbers))
 
-        def names(self, id: Any, lines: dict[str, Any]) -> list[str]:
+        def names(self, key: Any, lines: dict[str, Any]) -> list[str]:
             return sorted(one.text for one in lines.values())
 
     class Turn:
@@ -182,8 +183,8 @@ def handler_of(m: Any, *, but: str = "") -> Any:
 
     async def import_(self: object, class_: int) -> None: ...
 
-    async def names(self: object, id: UUID, lines: dict[str, Any]) -> list[str]:
-        return [str(id), *lines]
+    async def names(self: object, key: UUID, lines: dict[str, Any]) -> list[str]:
+        return [str(key), *lines]
 
     methods = {one.__name__: one for one in (ping, poke, say, import_, names) if one.__name__ != but}
     return type("Handler", (m.EchoHandler,), dict(methods))

@@ -36,9 +36,10 @@ def test_a_file_is_imported_by_its_name(here: Path) -> None:
         importlib.import_module("hooked_thrift")
     install_import_hook()
     module: Any = importlib.import_module("hooked_thrift")
+    spec: Any = module.__spec__
     assert module.A(1).x == 1
     assert module is sys.modules["hooked_thrift"] is load(path)
-    assert module.__spec__.origin == str(path)
+    assert spec.origin == str(path)
     assert pickle.loads(pickle.dumps(module.A(1))) == module.A(1)
     assert importlib.import_module("hooked_thrift") is module
 
@@ -51,7 +52,7 @@ def test_a_file_in_a_package(here: Path) -> None:
     module: Any = importlib.import_module("hooked_shop.echo_thrift")
     assert module.__name__ == module.A.__module__ == "hooked_shop.echo_thrift"
     assert module.A().e is module.base.E.A
-    assert sys.modules["hooked_shop"].echo_thrift is module  # type: ignore[attr-defined]
+    assert sys.modules["hooked_shop"].echo_thrift is module
 
 
 def test_include_dirs_are_looked_through(here: Path) -> None:

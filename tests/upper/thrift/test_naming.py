@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import enum
 import keyword
+from typing import Any
 
 import pytest
 
-from callosum.upper.thrift.enums import Enum
 from callosum.upper.thrift.naming import (
     EXCEPTIONS_RESERVED,
     FIELDS_RESERVED,
@@ -53,13 +54,18 @@ def test_reserved_names_get_one_too() -> None:
 
 def test_no_two_names_of_one_scope_are_alike() -> None:
     assert python_names(["class", "class_"]) == {"class": "class__", "class_": "class_"}
-    assert python_names(["class_", "class", "class__"]) == {"class_": "class_", "class": "class___", "class__": "class__"}
+    assert python_names(["class_", "class", "class__"]) == {
+        "class_": "class_",
+        "class": "class___",
+        "class__": "class__",
+    }
     assert python_names(["__x", "___x", "_x"]) == {"__x": "_x_", "___x": "_x__", "_x": "_x"}
     assert python_names(["_", "__"]) == {"_": "___", "__": "__"}
     assert list(python_names(["b", "a", "in"])) == ["b", "a", "in"]
 
 
 def test_a_member_can_have_every_name_but_those_that_an_enum_has() -> None:
-    made = Enum("Made", {python_name(one, MEMBERS_RESERVED): at for at, one in enumerate(dir(int))})
+    functional: Any = enum.IntEnum
+    made = functional("Made", {python_name(one, MEMBERS_RESERVED): at for at, one in enumerate(dir(int))})
     assert len(made) == len(dir(int))
     assert all(member.bit_length() < 8 for member in made)

@@ -14,11 +14,15 @@ from tests.upper.thrift.oracles import IDL
 
 def test_it_has_what_it_says() -> None:
     assert runtime.__name__ == RUNTIME
-    assert runtime.__all__ == sorted(runtime.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    assert runtime.__all__ == sorted(
+        runtime.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name)
+    )
     assert all(hasattr(runtime, name) for name in runtime.__all__)
 
 
-@pytest.mark.parametrize("path", sorted(IDL.glob("*.thrift")) + [IDL / "names" / "names.thrift"], ids=lambda one: one.stem)
+@pytest.mark.parametrize(
+    "path", [*sorted(IDL.glob("*.thrift")), IDL / "names" / "names.thrift"], ids=lambda one: one.stem
+)
 def test_generated_modules_import_nothing_else_of_callosum(path: Path) -> None:
     program = read_program(path, [IDL / "other"])
     source = emit(program, program.root, lambda included, alias: f"from . import {included.stem} as {alias}")

@@ -12,7 +12,9 @@ from callosum.upper.thrift.spelling import NUMBERS, kind_of
 
 @pytest.fixture(scope="module")
 def scope() -> dict[str, Any]:
-    return vars(load_string("enum Colour { RED } struct Point { 1: i32 x } union Shape { 1: i32 a } const i32 LIMIT = 1"))
+    return vars(
+        load_string("enum Colour { RED } struct Point { 1: i32 x } union Shape { 1: i32 a } const i32 LIMIT = 1")
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,14 +44,19 @@ def test_types_without_names(spelled: str, kind: object) -> None:
 def test_names_are_those_of_the_module(scope: dict[str, Any]) -> None:
     assert kind_of("Colour", scope, "here") == (8, scope["Colour"])
     assert kind_of("Point", scope, "here") == (12, scope["Point"])
-    assert kind_of("map<Colour, list<Shape>>", scope, "here") == (13, ((8, scope["Colour"]), (15, (12, scope["Shape"]))))
+    assert kind_of("map<Colour, list<Shape>>", scope, "here") == (
+        13,
+        ((8, scope["Colour"]), (15, (12, scope["Shape"]))),
+    )
 
 
 def test_names_may_lead_through_modules(scope: dict[str, Any]) -> None:
     inner, outer = ModuleType("inner"), ModuleType("outer")
     vars(inner)["Point"], vars(outer)["inner"] = scope["Point"], inner
     assert kind_of("list<outer.inner.Point>", {"outer": outer}, "here") == (15, (12, scope["Point"]))
-    with pytest.raises(ConfigurationError, match=r"^here: there is no type outer\.other\.Point: generate the module again"):
+    with pytest.raises(
+        ConfigurationError, match=r"^here: there is no type outer\.other\.Point: generate the module again"
+    ):
         kind_of("outer.other.Point", {"outer": outer}, "here")
 
 

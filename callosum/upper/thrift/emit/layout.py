@@ -42,22 +42,28 @@ def docstring(doc: str, *sections: Sequence[str]) -> list[str]:
         return []
     lines = [_escaped(line) for line in lines]
     if len(lines) == 1:
-        one = lines[0]
-        return [f'"""{one[:-1]}\\""""' if one.endswith('"') else f'"""{one}"""']
+        return [f'"""{lines[0]}"""']
     return [f'"""{lines[0]}', *lines[1:], '"""']
 
 
 def _escaped(line: str) -> str:
-    escaped = line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    escaped = _quoted(line)
     return "".join(
         one if one.isprintable() or one == "\t" else one.encode("unicode_escape").decode() for one in escaped
     )
 
 
+def _quoted(text: str) -> str:
+    """A text between three quotes: backslashes are doubled, quotes that could end it have one."""
+    body = text.rstrip('"')
+    escaped = body.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return escaped + '\\"' * (len(text) - len(body))
+
+
 def text_literal(text: str) -> str:
     """A whole text as one literal that has its lines."""
-    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').replace("\r", "\\r").replace("\0", "\\0")
-    return f'"""\\\n{escaped[:-1]}\\""""' if escaped.endswith('"') else f'"""\\\n{escaped}"""'
+    escaped = _quoted(text).replace("\r", "\\r").replace("\0", "\\0")
+    return f'"""\\\n{escaped}"""'
 
 
 def blocks(parts: Iterator[list[str]]) -> list[str]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from callosum.upper.thrift.emit.scope import Scope, Scopes, field_names, member_names
 from callosum.upper.thrift.idl.constants import evaluate
+from callosum.upper.thrift.idl.faults import Fault, IdlError
 from callosum.upper.thrift.idl.model import (
     BaseType,
     Document,
@@ -52,6 +53,31 @@ _ZEROS: Final = {
     "binary": 'b""',
 }
 Containers: TypeAlias = ListValue | SetValue | MapValue
+
+
+def _can_be(value: Value) -> bool:
+    """Whether Python can have a value: what has to have a hash has one."""
+    match value:
+        case ListValue():
+            return all(map(_can_be, value.items))
+        case SetValue():
+            return all(_has_hash(one) and _can_be(one) for one in value.items)
+        case MapValue():
+            return all(_has_hash(key) and _can_be(key) and _can_be(one) for key, one in value.items)
+        case StructValue():
+            return all(_can_be(one) for _, one in value.fields)
+        case _:
+            return True
+
+
+def _has_hash(value: Value) -> bool:
+    match value:
+        case MapValue():
+            return False
+        case ListValue() | SetValue():
+            return all(map(_has_hash, value.items))
+        case _:
+            return True
 
 
 @dataclass(slots=True)
@@ -140,8 +166,16 @@ class Writer:
     # --- values -------------------------------------------------------------------------------------------------------
 
     def value(self, kind: Type, literal: Literal) -> Value:
-        """What a constant or a default means."""
-        return evaluate(self.program, self.document, kind, literal)
+        """What a constant or a default means.
+
+        Raises:
+            IdlError: Python cannot have it.
+        """
+        value = evaluate(self.program, self.document, kind, literal)
+        if not _can_be(value):
+            message = "in Python, no map can be an element of a set, or a key of a map: use a list, or leave it empty"
+            raise IdlError([Fault(self.document.path, literal.position, message)])
+        return value
 
     def expression(self, value: Value) -> str:
         """A value that can be changed where its type can be."""

@@ -1,0 +1,1 @@
+enum Size { S = 1, L = 2 }
