@@ -17,7 +17,8 @@ UNIONS_RESERVED: Final = FIELDS_RESERVED | {"which"}
 STUBS_RESERVED: Final = frozenset({"with_options", "_options", "_peer", "_service"})
 """What a stub has besides the methods."""
 PARAMETERS_RESERVED: Final = frozenset({"self"})
-MEMBERS_RESERVED: Final = frozenset(dir(Enum)) | {"name", "value", "mro"}
+MEMBERS_RESERVED: Final = frozenset(dir(Enum)) | {"name", "value", "mro", "is_integer"}
+"""What a member has. Python 3.11 does not have ``is_integer`` yet, and names are the same in all versions."""
 
 
 def python_name(name: str, reserved: Iterable[str] = ()) -> str:

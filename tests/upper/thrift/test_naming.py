@@ -50,6 +50,7 @@ def test_reserved_names_get_one_too() -> None:
     assert python_name("args", EXCEPTIONS_RESERVED) == "args_"
     assert python_name("which", UNIONS_RESERVED) == "which_"
     assert {python_name(one, MEMBERS_RESERVED) for one in ("name", "value", "mro")} == {"name_", "value_", "mro_"}
+    assert python_name("is_integer", MEMBERS_RESERVED) == "is_integer_"  # in each version of Python
 
 
 def test_no_two_names_of_one_scope_are_alike() -> None:
