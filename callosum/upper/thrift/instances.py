@@ -1,9 +1,10 @@
-"""Writes the source text that makes an instance of a struct from the values of its fields, without its ``__init__``."""
+"""Writes the source text that makes instances of structs, and the defaults of fields that each needs for itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from callosum.upper.thrift.fault import copier
 from callosum.upper.thrift.footprint import INLINE, template
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import Struct
@@ -36,3 +37,14 @@ def instance_lines(source: Source, struct: Struct, name: str, values: Sequence[s
         give = source.constant("set", object.__setattr__)
         return [made, *(f"{give}({name}, {source.constant('name', one.name)}, {value})" for one, value in fields)]
     return [made, *(f"{name}.{one.name} = {value}" for one, value in fields)]
+
+
+def fresh_default(source: Source, default: object) -> str:
+    """The expression that makes a default anew."""
+    match default:
+        case list() | dict() if not default:
+            return repr(default)
+        case set() if not default:
+            return "set()"
+        case _:
+            return f"{source.constant('fresh', copier(default))}()"

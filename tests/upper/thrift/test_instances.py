@@ -8,7 +8,7 @@ import pytest
 from callosum.upper.thrift import load_string
 from callosum.upper.thrift.codec import ENCODINGS
 from callosum.upper.thrift.encoding import Encoding
-from callosum.upper.thrift.instances import instance_lines
+from callosum.upper.thrift.instances import fresh_default, instance_lines
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import struct_of
 
@@ -60,3 +60,16 @@ def test_a_default_that_refuses_assignments_is_copied() -> None:
     assert first.fixed == second.fixed == m.Fixed(3)
     assert first.fixed is not second.fixed
     assert first.fixed.numbers is not second.fixed.numbers
+
+
+def test_defaults_are_made_anew() -> None:
+    source = Source()
+    defaults: list[object] = [[], {}, set(), [1], {"a": [2]}, {3}, m.Point(1)]
+    expressions = [fresh_default(source, one) for one in defaults]
+    assert expressions[:3] == ["[]", "{}", "set()"]
+    with source.block("def make():"):
+        source(f"return [{', '.join(expressions)}]")
+    make = source.execute("<test>")["make"]
+    first, second = make(), make()
+    assert first == second == defaults
+    assert not any(one is other for one, other in zip(first, second, strict=True))

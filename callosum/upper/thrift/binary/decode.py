@@ -26,9 +26,9 @@ from callosum.upper.thrift.binary.contents import ContentWriter, raw_letter
 from callosum.upper.thrift.binary.guess import Guess
 from callosum.upper.thrift.binary.layout import field_header, is_flat
 from callosum.upper.thrift.binary.skipping import pass_field
-from callosum.upper.thrift.fault import FAULTS, PADDING, Fault, copier
+from callosum.upper.thrift.fault import FAULTS, PADDING, Fault
 from callosum.upper.thrift.footprint import ALLOWANCE, RATIO, UNKNOWN_MEMBER, in_field
-from callosum.upper.thrift.instances import instance_lines
+from callosum.upper.thrift.instances import fresh_default, instance_lines
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import (
     MAX_DEPTH,
@@ -218,7 +218,7 @@ class DecoderWriter:
             self.source(f"if {count} != 1: raise {self.fault}")
         for one, name in zip(struct.fields, names, strict=True):
             if not one.is_required and is_mutable(one.default):
-                self.source(f"if {name} is None: {name} = {self.source.constant('fresh', copier(one.default))}()")
+                self.source(f"if {name} is None: {name} = {fresh_default(self.source, one.default)}")
 
     def _run(self, run: list[tuple[Field, str]]) -> None:
         """Fields of a fixed size that follow one another are read in one call, with the header behind each."""

@@ -24,9 +24,9 @@ from callosum.upper.thrift.compact.layout import LONG_FORM, Kind, kinds_of, long
 from callosum.upper.thrift.compact.numbers import SMALL, read_id
 from callosum.upper.thrift.compact.room import in_field
 from callosum.upper.thrift.compact.skipping import pass_fields
-from callosum.upper.thrift.fault import FAULTS, PADDING, Fault, copier
+from callosum.upper.thrift.fault import FAULTS, PADDING, Fault
 from callosum.upper.thrift.footprint import ALLOWANCE, RATIO
-from callosum.upper.thrift.instances import instance_lines
+from callosum.upper.thrift.instances import fresh_default, instance_lines
 from callosum.upper.thrift.source import Source
 from callosum.upper.thrift.spec import BOOL, MAX_DEPTH, Field, Struct, TextType, is_mutable
 
@@ -191,7 +191,7 @@ class DecoderWriter:
             self.source(f"if {count} != 1: raise {self.fault}")
         for one, name in zip(struct.fields, names, strict=True):
             if not one.is_required and is_mutable(one.default):
-                self.source(f"if {name} is None: {name} = {self.source.constant('fresh', copier(one.default))}()")
+                self.source(f"if {name} is None: {name} = {fresh_default(self.source, one.default)}")
 
 
 def _is_tagged(one: Field) -> str:

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Final
 
-from callosum.upper.thrift.fault import NoRoom, copier
+from callosum.upper.thrift.fault import NoRoom
 from callosum.upper.thrift.footprint import in_field
-from callosum.upper.thrift.instances import instance_lines
+from callosum.upper.thrift.instances import fresh_default, instance_lines
 from callosum.upper.thrift.json_protocol import grammar, structure
 from callosum.upper.thrift.json_protocol.containers import ContainerWriter
 from callosum.upper.thrift.json_protocol.fields import FieldTable
@@ -172,7 +172,7 @@ class DecoderWriter:
             if one.is_required or one.default is None:
                 continue
             if is_mutable(one.default):
-                default = f"{self.source.constant('fresh', copier(one.default))}()"
+                default = fresh_default(self.source, one.default)
             else:
                 default = self.source.constant("default", one.default)
             self.source(f"if {name} is None: {name} = {default}")
