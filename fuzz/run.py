@@ -72,9 +72,9 @@ class Report:
         )
 
 
-def run_known(target: Target, report: Report) -> None:
-    """Every input of the corpus and every bomb, each with its memory."""
-    for name, data in known(target):
+def run_known(target: Target, report: Report, sizes: Sequence[int] = BOMB_SIZES) -> None:
+    """Every input of the corpus and every bomb of these sizes, each with its memory."""
+    for name, data in known(target, sizes):
         report.known += 1
         _try(target, name, data, report, Inputs.KNOWN)
 
