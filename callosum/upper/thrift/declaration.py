@@ -74,11 +74,6 @@ def required_parameter(ident: int, name: str, spelled: str) -> ParameterSpec:
     return ParameterSpec(ident, name, spelled, None, MISSING, is_required=True)
 
 
-def optional_parameter(ident: int, name: str, spelled: str) -> ParameterSpec:
-    """A parameter that may be left out, and is None then."""
-    return ParameterSpec(ident, name, spelled, None, None)
-
-
 def thrown(ident: int, name: str, spelled: str) -> ParameterSpec:
     """An exception that a function may throw."""
     return ParameterSpec(ident, name, spelled, None, MISSING)
@@ -249,7 +244,6 @@ __all__ = [
     "Stub",
     "function",
     "oneway",
-    "optional_parameter",
     "parameter",
     "required_parameter",
     "thrown",

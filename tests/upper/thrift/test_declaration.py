@@ -21,7 +21,6 @@ from callosum.upper.thrift.declaration import (
     Service,
     function,
     oneway,
-    optional_parameter,
     parameter,
     required_parameter,
     thrown,
@@ -329,9 +328,8 @@ def test_parameters_as_the_table_has_them() -> None:
     assert parameter(1, "a", "Point").default() is None
     assert parameter(1, "a", "i32").for_caller is MISSING
     assert parameter(1, "a", "i32", default=5).default() == parameter(1, "a", "i32", default=5).for_caller == 5
-    needed, free = required_parameter(1, "a", "i32"), optional_parameter(1, "a", "i32")
+    needed = required_parameter(1, "a", "i32")
     assert (needed.is_required, needed.default(), needed.for_caller) == (True, None, MISSING)
-    assert (free.is_required, free.default(), free.for_caller) == (False, None, None)
 
 
 def test_functions_as_the_table_has_them() -> None:

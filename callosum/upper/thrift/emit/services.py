@@ -123,18 +123,12 @@ def _row(writer: Writer, function: Function) -> list[str]:
     return call(f"{head}(", arguments, "),", depth=2)
 
 
-_DECLARED: Final = {
-    Requiredness.REQUIRED: "required_parameter",
-    Requiredness.OPTIONAL: "optional_parameter",
-    Requiredness.DEFAULT: "parameter",
-}
-
-
 def _parameter(writer: Writer, one: Field, name: str) -> str:
     if one.default is not None:
         value = writer.value(one.type, one.default)
         return _declared(writer, "parameter", one, name, f"default={writer.expression(value)}")
-    return _declared(writer, _DECLARED[one.requiredness], one, name)
+    is_required = one.requiredness is Requiredness.REQUIRED  # the reader takes optional for nothing, as Apache's does
+    return _declared(writer, "required_parameter" if is_required else "parameter", one, name)
 
 
 def _declared(writer: Writer, how: str, one: Field, name: str, *more: str) -> str:
@@ -149,7 +143,6 @@ def _method(writer: Writer, function: Function) -> list[str]:
     defaults = _defaults(writer, function.parameters)
     for one, default in zip(function.parameters, defaults, strict=True):
         annotation = writer.annotation(one.type)
-        annotation = f"{annotation} | None" if default == "None" else annotation
         parameters.append(f"{names[one.name]}: {annotation}" + (f" = {default}" if default else ""))
     returns = "None" if function.returns is None else writer.annotation(function.returns)
     doc = docstring(function.doc, _arguments(function, names), _raised(writer, function))
@@ -170,10 +163,10 @@ def _defaults(writer: Writer, parameters: tuple[Field, ...]) -> list[str]:
 
 
 def _default(writer: Writer, one: Field) -> str:
-    if one.default is not None:
-        value = writer.value(one.type, one.default)
-        return "..." if isinstance(value, _CHANGEABLE) else writer.expression(value)
-    return "None" if one.requiredness is Requiredness.OPTIONAL else ""
+    if one.default is None:
+        return ""
+    value = writer.value(one.type, one.default)
+    return "..." if isinstance(value, _CHANGEABLE) else writer.expression(value)
 
 
 def _arguments(function: Function, names: dict[str, str]) -> list[str]:
