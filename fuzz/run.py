@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
+import gc
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -74,9 +76,21 @@ class Report:
 
 def run_known(target: Target, report: Report, sizes: Sequence[int] = BOMB_SIZES) -> None:
     """Every input of the corpus and every bomb of these sizes, each with its memory."""
-    for name, data in known(target, sizes):
-        report.known += 1
-        _try(target, name, data, report, Inputs.KNOWN)
+    with _alone():
+        for name, data in known(target, sizes):
+            report.known += 1
+            _try(target, name, data, report, Inputs.KNOWN)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """The garbage collector does not look through what is there already: that is no input's fault."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def known(target: Target, sizes: Sequence[int] = BOMB_SIZES) -> Iterator[tuple[str, bytes]]:
@@ -89,18 +103,19 @@ def known(target: Target, sizes: Sequence[int] = BOMB_SIZES) -> Iterator[tuple[s
 
 def run_mutated(target: Target, report: Report, seconds: float, inputs: int | None = None) -> None:
     """What the mutator makes, until the time is over or so many were tried. Stops after some findings."""
-    mutator = Mutator(report.seed)
-    pool = [data for _, data in known(target, _SHORT_BOMBS)]
-    end = time.monotonic() + seconds
-    most = len(report.found) + _MOST_FOUND
-    while report.mutated != inputs and len(report.found) < most and time.monotonic() < end:
-        data = mutator.draw(pool)
-        report.mutated += 1
-        before = len(report.outcomes)
-        kind = Inputs.MEASURED if report.mutated % _MEMORY_EVERY == 0 else Inputs.MUTATED
-        _try(target, f"mutated {report.mutated}", data, report, kind)
-        if len(report.outcomes) > before and len(pool) < _POOL:
-            pool.append(data)
+    with _alone():
+        mutator = Mutator(report.seed)
+        pool = [data for _, data in known(target, _SHORT_BOMBS)]
+        end = time.monotonic() + seconds
+        most = len(report.found) + _MOST_FOUND
+        while report.mutated != inputs and len(report.found) < most and time.monotonic() < end:
+            data = mutator.draw(pool)
+            report.mutated += 1
+            before = len(report.outcomes)
+            kind = Inputs.MEASURED if report.mutated % _MEMORY_EVERY == 0 else Inputs.MUTATED
+            _try(target, f"mutated {report.mutated}", data, report, kind)
+            if len(report.outcomes) > before and len(pool) < _POOL:
+                pool.append(data)
 
 
 def _try(target: Target, name: str, data: bytes, report: Report, kind: Inputs) -> None:

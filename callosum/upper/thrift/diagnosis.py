@@ -45,7 +45,7 @@ class _TooMuch(DecodeError):
 
 def _steps(size: int) -> int:
     """How many values are looked at: all in a short input; for a long one, the decoder has had most of the time."""
-    return max(500, 2000 - size // 32) + size // 256
+    return max(500, 2000 - size // 10) + size // 256
 
 
 class _GivenUp(Exception):

@@ -367,7 +367,8 @@ class Union(_Payload):
             values.update(given)
             if given and sum(value is not None for value in values.values()) != 1:
                 raise TypeError(f"{cls.__name__}() takes exactly one field: {', '.join(values)}")
-            self.__dict__.update(values)
+            for name, value in values.items():  # one by one: else the class never learns the keys that all share
+                setattr(self, name, value)
 
         @property
         def which(self) -> str:
@@ -376,7 +377,8 @@ class Union(_Payload):
             Raises:
                 ValueError: None is, or more than one.
             """
-            found = [name for name, value in self.__dict__.items() if value is not None]
+            names = (one.name for one in fields_of(declaring_class(type(self))))
+            found = [name for name in names if getattr(self, name, None) is not None]
             if len(found) != 1:
                 raise ValueError(f"a union has exactly one field set, and {self!r} has {len(found)}")
             return found[0]

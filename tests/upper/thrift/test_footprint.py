@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from callosum.upper.thrift import load
+from callosum.upper.thrift import load, load_string
 from callosum.upper.thrift.codec import codec_of
 from callosum.upper.thrift.footprint import ALLOWANCE, RATIO, SET_TABLE, in_field, least, per_element, room, weight
 from callosum.upper.thrift.spec import (
@@ -102,3 +102,20 @@ def test_tables_take_no_more_than_is_counted(count: int) -> None:
         body = codec.encode(one)
         table = eval(SET_TABLE.format(count=count)) if isinstance(kind, SetType) else 0
         assert taken(partial(codec.decode, body)) < table + count * per_element(kind) + 1200
+
+
+def test_what_a_user_makes_does_not_make_what_is_decoded_larger() -> None:
+    module: Any = load_string("union U { 1: i32 a, 2: i32 b, 3: i32 c } struct S { 1: required i32 a, 2: i32 b }")
+    made = [module.U(a=1) for _ in range(100)], [module.S(1) for _ in range(100)]
+    for cls, value in ((module.U, made[0][0]), (module.S, made[1][0])):
+        codec = codec_of(cls)
+        body = codec.encode(value)
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            decoded = [codec.decode(body) for _ in range(1000)]
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert decoded[0] == value
+        assert (after - before) / 1000 < weight(struct_of(cls)) + 8 + 32
