@@ -51,10 +51,13 @@ format: $(VENV)/.check
 coverage: $(VENV)/.test
 	$(MAKE) --no-print-directory covered
 
-# The same with what $(BIN) has installed: .ci/run has the wheel there.
+# The same with what $(BIN) has installed: .ci/run has the wheel there. Two halves at once, as there are two cores.
+HALF := tests/builtin tests/codegen tests/upper
 covered:
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not soak" -q $(PYTEST_ARGS)
+	$(BIN)/coverage run -m pytest -m "not soak" -q $(PYTEST_ARGS) $(HALF) & half=$$!; \
+		$(BIN)/coverage run -m pytest -m "not soak" -q $(PYTEST_ARGS) $(addprefix --ignore=,$(HALF)); other=$$?; \
+		wait $$half && exit $$other
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --include='*/callosum/protocol/*' --fail-under=100
 	$(BIN)/coverage report --omit='*/callosum/protocol/*' --fail-under=95
