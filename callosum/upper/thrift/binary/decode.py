@@ -192,15 +192,10 @@ class DecoderWriter:
         self._finish(struct, names)
 
     def _start(self, struct: Struct, names: list[str]) -> None:
-        unset: list[str] = []
+        same: dict[str, list[str]] = {}  # variables by what they begin with: those are set together
         for one, name in zip(struct.fields, names, strict=True):
-            default = self._default(one)
-            if default == "None":
-                unset.append(name)
-            else:
-                self.source(f"{name} = {default}")
-        if unset:
-            self.source(f"{' = '.join(unset)} = None")
+            same.setdefault(self._default(one), []).append(name)
+        self.source(*(f"{' = '.join(unset)} = {default}" for default, unset in same.items()))
 
     def _default(self, one: Field) -> str:
         """What a variable has while its field was not read."""
