@@ -1,36 +1,16 @@
-"""Writes the source text of encoders: values to the binary protocol.
-
-Laws: an encoder never writes what `mismatch` finds a fault with, and raises one of its `FAULTS` instead; which value it
-was, and what it should be, is found out by `mismatch` afterwards, so that the hot path knows no paths. Types are exact
-on the fast path; where one is not, ``as_…`` decides.
-
-In the text, ``add`` appends bytes to the output, and ``depth`` is the depth of the struct that is written.
-"""
+"""Writes the source text of encoders: values to the binary protocol. The laws are those of `outgoing`."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from callosum.upper.thrift.binary.layout import field_header, is_flat
-from callosum.upper.thrift.mismatch import (
-    Misfit,
-    as_binary,
-    as_bool,
-    as_float,
-    as_int,
-    as_list,
-    as_map,
-    as_set,
-    as_uuid,
-)
-from callosum.upper.thrift.source import Source
+from callosum.upper.thrift.mismatch import as_uuid
+from callosum.upper.thrift.outgoing import OutgoingWriter
 from callosum.upper.thrift.spec import (
-    BOOL,
-    DOUBLE,
-    MAX_DEPTH,
     EnumType,
     Field,
     FixedType,
@@ -52,48 +32,18 @@ _RUN: Final = 12
 
 
 @dataclass(slots=True)
-class EncoderWriter:
+class EncoderWriter(OutgoingWriter):
     """Writes encoders into one source text."""
-
-    source: Source
-    encoders: dict[type, str]
-    """The names of the structs' encoders in the text."""
-    recursive: set[type]
-    add: str = field(init=False)
-    depth: str = field(init=False)
-    misfit: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.add, self.depth = f"{self.source.prefix}add", f"{self.source.prefix}depth"
-        self.misfit = self.source.constant("Misfit", Misfit)
-
-    def struct_encoder(self, struct: Struct) -> None:
-        """Write ``def name(value, add, depth)``."""
-        cls, value = self.source.constant("cls", struct.cls), f"{self.source.prefix}value"
-        with self.source.block(f"def {self.encoders[struct.cls]}({value}, {self.add}, {self.depth}):"):
-            self.source(f"if type({value}) is not {cls} and not isinstance({value}, {cls}): raise {self.misfit}")
-            if struct.cls in self.recursive:
-                self.source(f"if {self.depth} > {MAX_DEPTH}: raise {self.misfit}")
-            self.fields(struct, [f"{value}.{one.name}" for one in struct.fields])
 
     def body(self, struct: Struct, names: Sequence[str]) -> str:
         """Write what encodes the values of all fields. Returns the expression of what is to be joined."""
         if struct.fields and is_flat(struct.fields):
             return f"({''.join(f'{piece}, ' for piece in self.flat_fields(struct, names))})"
-        pieces = f"{self.source.prefix}parts"
-        self.source(f"{pieces} = []", f"{self.add} = {pieces}.append", f"{self.depth} = 1")
-        self.fields(struct, names)
-        return pieces
+        return OutgoingWriter.body(self, struct, names)
 
     def fields(self, struct: Struct, values: Sequence[str]) -> None:
         """Write all fields, whose values are these expressions, and the end of the struct."""
-        names = [self.source.fresh("v") for _ in values]
-        if struct.is_union:
-            for name, value in zip(names, values, strict=True):
-                self.source(f"{name} = {value}")
-            count = " + ".join(f"({name} is not None)" for name in names) or "0"
-            self.source(f"if {count} != 1: raise {self.misfit}")
-            values = names
+        names, values = self.named(struct, values)
         for run in _runs(struct.fields):
             for index in run:
                 if values[index] != names[index]:
@@ -126,7 +76,7 @@ class EncoderWriter:
             self.source(f"raise {self.misfit}" if one.is_required else f'{piece} = {data} = b""')
         with self.source.block("else:"):
             self.source(f"{data} = {value}")
-            self._as_bytes(one.type, data)
+            self.as_bytes(one.type, data)
             pack, header = self.source.packer("3si"), self.source.constant("H", field_header(one))
             self.source(f"{piece} = {pack}({header}, len({data}))")
 
@@ -137,7 +87,7 @@ class EncoderWriter:
             assert isinstance(one.type, NumberType | EnumType)
             layout += f"3s{one.type.letter}"
             arguments += [self.source.constant("H", field_header(one)), value]
-            conditions.append(self._is_exact(one.type, value))
+            conditions.append(self.is_exact(one.type, value))
         with self.source.block(f"if {' and '.join(conditions)}:"):
             self.source(f"{piece} = {self.source.packer(layout)}({', '.join(arguments)})")
         with self.source.block("else:"):
@@ -159,7 +109,7 @@ class EncoderWriter:
             assert isinstance(kind, NumberType | EnumType)
             layout += f"3s{kind.letter}"
             arguments += [self.source.constant("H", field_header(one)), name]
-            conditions.append(self._is_exact(kind, name))
+            conditions.append(self.is_exact(kind, name))
         with self.source.block(f"if {' and '.join(conditions)}:"):
             self.source(f"{self.add}({self.source.packer(layout)}({', '.join(arguments)}))")
         with self.source.block("else:"):
@@ -178,7 +128,7 @@ class EncoderWriter:
         """One value; ``header`` is what stands before it, ``depth`` that of the value below the struct's own."""
         match kind:
             case NumberType() | EnumType():
-                self._check_fixed(kind, name)
+                self.check_number(kind, name)
                 self._add(header, kind.letter, name)
             case TextType():
                 self._text(kind, name, header)
@@ -195,27 +145,12 @@ class EncoderWriter:
                 self._map(kind, name, header, depth)
 
     def _text(self, kind: TextType, name: str, header: bytes) -> None:
-        self._as_bytes(kind, name)
+        self.as_bytes(kind, name)
         self._add(header, "i", f"len({name})")
         self.source(f"{self.add}({name})")
 
-    def _as_bytes(self, kind: TextType, name: str) -> None:
-        if kind.is_binary:
-            as_bytes = self.source.constant("as_binary", as_binary)
-            self.source(f"if type({name}) is not bytes: {name} = {as_bytes}({name})")
-        else:
-            self.source(
-                f"if type({name}) is not str and not isinstance({name}, str): raise {self.misfit}",
-                f"{name} = {name}.encode()",
-            )
-
     def _collection(self, kind: ListType | SetType, name: str, header: bytes, depth: int) -> None:
-        if isinstance(kind, ListType):
-            convert = self.source.constant("as_list", as_list)
-            self.source(f"if type({name}) is not list: {name} = {convert}({name})")
-        else:
-            convert = self.source.constant("as_set", as_set)
-            self.source(f"if type({name}) is not set: {name} = {convert}({name})")
+        self.check_container(kind, name)
         if isinstance(kind.element, NumberType | EnumType):
             self._numbers(kind.element, name, header)
             return
@@ -226,12 +161,7 @@ class EncoderWriter:
 
     def _numbers(self, kind: FixedType, name: str, header: bytes) -> None:
         """A collection of numbers is one call of ``pack``."""
-        exact: set[type] = {bool} if kind is BOOL else {float, int} if kind is DOUBLE else {int}
-        if isinstance(kind, EnumType):
-            exact.add(kind.cls)
-        element = self.source.fresh("x")
-        with self.source.block(f"if not {self.source.constant('exact', exact)}.issuperset(map(type, {name})):"):
-            self.source(f"{name} = [{self._converted(kind, element)} for {element} in {name}]")
+        self.check_numbers(kind, name)
         layout = f'f"!{"3s" if header else ""}Bi{{len({name})}}{kind.letter}"'
         arguments = [self.source.constant("H", header)] if header else []
         arguments += [str(int(kind.wire)), f"len({name})", f"*{name}"]
@@ -239,33 +169,12 @@ class EncoderWriter:
         self.source(f"{self.add}({pack}({layout}, {', '.join(arguments)}))")
 
     def _map(self, kind: MapType, name: str, header: bytes, depth: int) -> None:
-        convert = self.source.constant("as_map", as_map)
-        self.source(f"if type({name}) is not dict: {name} = {convert}({name})")
+        self.check_container(kind, name)
         self._add(header, "BBi", str(int(kind.key.wire)), str(int(kind.value.wire)), f"len({name})")
         key, value = self.source.fresh("k"), self.source.fresh("x")
         with self.source.block(f"for {key}, {value} in {name}.items():"):
             self._value(kind.key, key, b"", depth + 1)
             self._value(kind.value, value, b"", depth + 1)
-
-    def _check_fixed(self, kind: FixedType, name: str) -> None:
-        self.source(f"if not ({self._is_exact(kind, name)}): {name} = {self._converted(kind, name)}")
-
-    def _is_exact(self, kind: FixedType, name: str) -> str:
-        """The test that needs no conversion to follow."""
-        if isinstance(kind, EnumType):
-            cls = self.source.constant("cls", kind.cls)
-            return f"(type({name}) is {cls} or type({name}) is int)"
-        return f"type({name}) is {'bool' if kind is BOOL else 'float' if kind is DOUBLE else 'int'}"
-
-    def _converted(self, kind: FixedType, name: str) -> str:
-        if kind is BOOL:
-            return f"{self.source.constant('as_bool', as_bool)}({name})"
-        if kind is DOUBLE:
-            return f"{self.source.constant('as_float', as_float)}({name})"
-        convert = self.source.constant("as_int", as_int)
-        if isinstance(kind, EnumType):
-            return f"{convert}({name}, {self.source.constant('cls', kind.cls)})"
-        return f"{convert}({name})"
 
     def _add(self, header: bytes, layout: str, *arguments: str) -> None:
         if header:

@@ -1,8 +1,7 @@
-"""Writes the source text of encoders: values to the compact protocol. The laws are those of `binary.encode`.
+"""Writes the source text of encoders: values to the compact protocol. The laws are those of `outgoing`.
 
-In the text, ``add`` appends bytes to the output, ``depth`` is the depth of the struct that is written, and ``last`` the
-id of the field that was written last. Where all fields before one must be there, its header is known, and ``last`` is
-not needed.
+In the text, ``last`` is the id of the field that was written last. Where all fields before one must be there, its
+header is known, and ``last`` is not needed.
 """
 
 from __future__ import annotations
@@ -27,24 +26,15 @@ from callosum.upper.thrift.compact.layout import (
 )
 from callosum.upper.thrift.compact.numbers import bools, numbers
 from callosum.upper.thrift.mismatch import (
-    Misfit,
-    as_binary,
-    as_bool,
-    as_float,
-    as_list,
-    as_map,
-    as_plain_int,
-    as_set,
     as_uuid,
 )
-from callosum.upper.thrift.source import Source
+from callosum.upper.thrift.outgoing import OutgoingWriter
 from callosum.upper.thrift.spec import (
     BOOL,
     DOUBLE,
     I8,
     I16,
     I64,
-    MAX_DEPTH,
     EnumType,
     Field,
     FixedType,
@@ -64,50 +54,20 @@ STOP: Final = b"\0"
 
 
 @dataclass(slots=True)
-class EncoderWriter:
+class EncoderWriter(OutgoingWriter):
     """Writes encoders into one source text."""
 
-    source: Source
-    encoders: dict[type, str]
-    """The names of the structs' encoders in the text."""
-    recursive: set[type]
-    add: str = field(init=False)
-    depth: str = field(init=False)
     last: str = field(init=False)
-    misfit: str = field(init=False)
     known: int | None = None
     """The id of the field before, where it must be there; None where it is in ``last``."""
 
     def __post_init__(self) -> None:
-        prefix = self.source.prefix
-        self.add, self.depth, self.last = f"{prefix}add", f"{prefix}depth", f"{prefix}last"
-        self.misfit = self.source.constant("Misfit", Misfit)
+        OutgoingWriter.__post_init__(self)
+        self.last = f"{self.source.prefix}last"
 
-    def struct_encoder(self, struct: Struct) -> None:
-        """Write ``def name(value, add, depth)``."""
-        cls, value = self.source.constant("cls", struct.cls), f"{self.source.prefix}value"
-        with self.source.block(f"def {self.encoders[struct.cls]}({value}, {self.add}, {self.depth}):"):
-            self.source(f"if type({value}) is not {cls} and not isinstance({value}, {cls}): raise {self.misfit}")
-            if struct.cls in self.recursive:
-                self.source(f"if {self.depth} > {MAX_DEPTH}: raise {self.misfit}")
-            self._fields(struct, [f"{value}.{one.name}" for one in struct.fields])
-
-    def body(self, struct: Struct, names: Sequence[str]) -> str:
-        """Write what encodes the values of all fields. Returns the expression of what is to be joined."""
-        pieces = f"{self.source.prefix}parts"
-        self.source(f"{pieces} = []", f"{self.add} = {pieces}.append", f"{self.depth} = 1")
-        self._fields(struct, names)
-        return pieces
-
-    def _fields(self, struct: Struct, values: Sequence[str]) -> None:
-        """All fields, whose values are these expressions, and the end of the struct."""
-        names = [self.source.fresh("v") for _ in values]
-        if struct.is_union:
-            for name, value in zip(names, values, strict=True):
-                self.source(f"{name} = {value}")
-            count = " + ".join(f"({name} is not None)" for name in names) or "0"
-            self.source(f"if {count} != 1: raise {self.misfit}")
-            values = names
+    def fields(self, struct: Struct, values: Sequence[str]) -> None:
+        """Write all fields, whose values are these expressions, and the end of the struct."""
+        names, values = self.named(struct, values)
         self.known = 0
         for one, name, value in zip(struct.fields, names, values, strict=True):
             if name != value:
@@ -130,7 +90,7 @@ class EncoderWriter:
 
     def _field_value(self, one: Field, name: str) -> None:
         if one.type is BOOL:
-            self._check_fixed(BOOL, name)
+            self.check_number(BOOL, name)
             self.source(f"{self.add}({self._header(one, Kind.TRUE)} if {name} else {self._header(one, Kind.FALSE)})")
         else:
             self.source(f"{self.add}({self._header(one, kind_of(one.type))})")
@@ -147,7 +107,7 @@ class EncoderWriter:
             case NumberType() | EnumType():
                 self._number(kind, name)
             case TextType():
-                self._as_bytes(kind, name)
+                self.as_bytes(kind, name)
                 self.source(f"{self.add}({self._sizes()}[len({name})])", f"{self.add}({name})")
             case UuidType():
                 self.source(f"{self.add}({self.source.constant('as_uuid', as_uuid)}({name}))")
@@ -159,7 +119,7 @@ class EncoderWriter:
                 self._map(kind, name, depth)
 
     def _number(self, kind: FixedType, name: str) -> None:
-        self._check_fixed(kind, name)
+        self.check_number(kind, name)
         if kind is BOOL:
             true, false = self.source.constant("H", bytes([Kind.TRUE])), self.source.constant("H", bytes([Kind.FALSE]))
             self.source(f"{self.add}({true} if {name} else {false})")
@@ -176,23 +136,8 @@ class EncoderWriter:
     def _sizes(self) -> str:
         return self.source.constant("sizes", SIZES)
 
-    def _as_bytes(self, kind: TextType, name: str) -> None:
-        if kind.is_binary:
-            as_bytes = self.source.constant("as_binary", as_binary)
-            self.source(f"if type({name}) is not bytes: {name} = {as_bytes}({name})")
-        else:
-            self.source(
-                f"if type({name}) is not str and not isinstance({name}, str): raise {self.misfit}",
-                f"{name} = {name}.encode()",
-            )
-
     def _collection(self, kind: ListType | SetType, name: str, depth: int) -> None:
-        if isinstance(kind, ListType):
-            convert = self.source.constant("as_list", as_list)
-            self.source(f"if type({name}) is not list: {name} = {convert}({name})")
-        else:
-            convert = self.source.constant("as_set", as_set)
-            self.source(f"if type({name}) is not set: {name} = {convert}({name})")
+        self.check_container(kind, name)
         heads = self.source.constant("heads", ListHeads(kind.element))
         self.source(f"{self.add}({heads}[len({name})])")
         if isinstance(kind.element, NumberType | EnumType):
@@ -204,12 +149,7 @@ class EncoderWriter:
 
     def _numbers(self, kind: FixedType, name: str) -> None:
         """The elements of a collection of numbers."""
-        exact: set[type] = {bool} if kind is BOOL else {float, int} if kind is DOUBLE else {int}
-        if isinstance(kind, EnumType):
-            exact.add(kind.cls)
-        element = self.source.fresh("x")
-        with self.source.block(f"if not {self.source.constant('exact', exact)}.issuperset(map(type, {name})):"):
-            self.source(f"{name} = [{self._converted(kind, element)} for {element} in {name}]")
+        self.check_numbers(kind, name)
         if kind is BOOL:
             data = f"{self.source.constant('bools', bools)}({name})"
         elif kind is I8 or kind is DOUBLE:
@@ -221,35 +161,13 @@ class EncoderWriter:
         self.source(f"{self.add}({data})")
 
     def _map(self, kind: MapType, name: str, depth: int) -> None:
-        convert = self.source.constant("as_map", as_map)
+        self.check_container(kind, name)
         heads = self.source.constant("heads", MapHeads(kind.key, kind.value))
-        self.source(
-            f"if type({name}) is not dict: {name} = {convert}({name})",
-            f"{self.add}({heads}[len({name})])",
-        )
+        self.source(f"{self.add}({heads}[len({name})])")
         key, value = self.source.fresh("k"), self.source.fresh("x")
         with self.source.block(f"for {key}, {value} in {name}.items():"):
             self._value(kind.key, key, depth + 1)
             self._value(kind.value, value, depth + 1)
-
-    def _check_fixed(self, kind: FixedType, name: str) -> None:
-        self.source(f"if not ({self._is_exact(kind, name)}): {name} = {self._converted(kind, name)}")
-
-    def _is_exact(self, kind: FixedType, name: str) -> str:
-        """The test that needs no conversion to follow."""
-        if isinstance(kind, EnumType):
-            cls = self.source.constant("cls", kind.cls)
-            return f"type({name}) is {cls} or type({name}) is int"
-        return f"type({name}) is {'bool' if kind is BOOL else 'float' if kind is DOUBLE else 'int'}"
-
-    def _converted(self, kind: FixedType, name: str) -> str:
-        if kind is BOOL:
-            return f"{self.source.constant('as_bool', as_bool)}({name})"
-        if kind is DOUBLE:
-            return f"{self.source.constant('as_float', as_float)}({name})"
-        convert = self.source.constant("as_plain_int", as_plain_int)
-        cls = self.source.constant("cls", kind.cls) if isinstance(kind, EnumType) else "None"
-        return f"{convert}({name}, {cls})"
 
 
 _DOUBLE: Final = struct.Struct("<d")

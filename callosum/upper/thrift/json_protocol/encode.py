@@ -1,11 +1,10 @@
 """Writes the source text of encoders: values to JSON.
 
-Laws: those of `binary.encode`: an encoder never writes what `mismatch` finds a fault with, and raises one of its
-`FAULTS` instead. What is written is what Apache's Python library writes, character by character, but for doubles, which
-are as short as they can be, and for control characters, which it leaves as they are where JSON does not allow it.
+The laws are those of `outgoing`. What is written is what Apache's Python library writes, character by character, but for
+doubles, which are as short as they can be, and for control characters, which it leaves as they are where JSON does not
+allow it.
 
-In the text, ``add`` appends text to the output, ``depth`` is the depth of the struct that is written, and ``sep`` what
-stands before its next field.
+In the text, ``sep`` is what stands before the next field of a struct.
 """
 
 from __future__ import annotations
@@ -30,11 +29,10 @@ from callosum.upper.thrift.mismatch import (
     as_set,
     as_uuid,
 )
-from callosum.upper.thrift.source import Source
+from callosum.upper.thrift.outgoing import OutgoingWriter
 from callosum.upper.thrift.spec import (
     BOOL,
     DOUBLE,
-    MAX_DEPTH,
     EnumType,
     Field,
     ListType,
@@ -57,47 +55,18 @@ class Inexpressible(Misfit):
 
 
 @dataclass(slots=True)
-class EncoderWriter:
+class EncoderWriter(OutgoingWriter):
     """Writes encoders into one source text."""
 
-    source: Source
-    encoders: dict[type, str]
-    """The names of the structs' encoders in the text."""
-    recursive: set[type]
-    add: str = field(init=False)
-    depth: str = field(init=False)
     sep: str = field(init=False)
-    misfit: str = field(init=False)
 
     def __post_init__(self) -> None:
-        prefix = self.source.prefix
-        self.add, self.depth, self.sep = f"{prefix}add", f"{prefix}depth", f"{prefix}sep"
-        self.misfit = self.source.constant("Misfit", Misfit)
-
-    def struct_encoder(self, struct: Struct) -> None:
-        """Write ``def name(value, add, depth)``."""
-        cls, value = self.source.constant("cls", struct.cls), f"{self.source.prefix}value"
-        with self.source.block(f"def {self.encoders[struct.cls]}({value}, {self.add}, {self.depth}):"):
-            self.source(f"if type({value}) is not {cls} and not isinstance({value}, {cls}): raise {self.misfit}")
-            if struct.cls in self.recursive:
-                self.source(f"if {self.depth} > {MAX_DEPTH}: raise {self.misfit}")
-            self.fields(struct, [f"{value}.{one.name}" for one in struct.fields])
-
-    def body(self, struct: Struct, names: Sequence[str]) -> str:
-        """Write what encodes the values of all fields. Returns the expression of what is to be joined."""
-        pieces = f"{self.source.prefix}parts"
-        self.source(f"{pieces} = []", f"{self.add} = {pieces}.append", f"{self.depth} = 1")
-        self.fields(struct, names)
-        return pieces
+        OutgoingWriter.__post_init__(self)
+        self.sep = f"{self.source.prefix}sep"
 
     def fields(self, struct: Struct, values: Sequence[str]) -> None:
         """Write all fields, whose values are these expressions, and the end of the struct."""
-        names = [self.source.fresh("v") for _ in values]
-        if struct.is_union:
-            self.source(*(f"{name} = {value}" for name, value in zip(names, values, strict=True)))
-            count = " + ".join(f"({name} is not None)" for name in names) or "0"
-            self.source(f"if {count} != 1: raise {self.misfit}")
-            values = names
+        names, values = self.named(struct, values)
         self.source(f"{self.sep} = '{{'")
         for one, name, value in zip(struct.fields, names, values, strict=True):
             if name != value:
