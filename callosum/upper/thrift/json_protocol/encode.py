@@ -1,8 +1,8 @@
 """Writes the source text of encoders: values to JSON.
 
-The laws are those of `outgoing`. What is written is what Apache's Python library writes, character by character, but for
-doubles, which are as short as they can be, and for control characters, which it leaves as they are where JSON does not
-allow it.
+The laws are those of `outgoing`. What is written is what Apache's Python library writes, character by character, but
+for doubles, which are as short as they can be, and for control characters, which it leaves as they are where JSON does
+not allow it.
 
 In the text, ``sep`` is what stands before the next field of a struct.
 """
