@@ -8,22 +8,16 @@ that are not there are missed when they are read.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from callosum.upper.thrift.binary.numbers import Unpackers, numbers_in_parts
 from callosum.upper.thrift.fault import (
     BYTES,
-    Fault,
-    NoRoom,
-    check_hashes,
     compact_set,
-    freeze,
-    member,
-    members,
 )
 from callosum.upper.thrift.footprint import MAP_BASE, SET_TABLE, per_element
-from callosum.upper.thrift.source import Source
+from callosum.upper.thrift.incoming import FEW, IncomingWriter
 from callosum.upper.thrift.spec import (
     BOOL,
     I8,
@@ -43,27 +37,11 @@ BOOLS: Final = (False, True)
 """By the byte; any other byte is an IndexError, one of `fault.FAULTS`."""
 _TABLES: Final = {BOOL: BOOLS, I8: BYTES}
 _UNPACKERS: Final = {letter: Unpackers(letter) for letter in "hiqd"}
-FEW: Final = 64
-"""Elements of a container that need not be counted before they are made."""
 
 
 @dataclass(slots=True)
-class ContentWriter:
+class ContentWriter(IncomingWriter):
     """Writes what reads values."""
-
-    source: Source
-    decoders: dict[type, str]
-    """The names of the structs' decoders in the text."""
-    used: str = ""
-    """The variable that counts what few elements take, until the end of the struct; none in the body's own text, whose
-    containers are but a few."""
-    level: int = 0
-    """How deep in containers within a container: those can be many."""
-    fault: str = field(init=False)
-    no_room: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.fault, self.no_room = self.source.constant("Fault", Fault), self.source.constant("NoRoom", NoRoom)
 
     def value(self, kind: Type, name: str, depth: int) -> None:
         """The value at ``pos``; ``depth`` is that of the value below the struct's own."""
@@ -105,10 +83,10 @@ class ContentWriter:
 
     def elements(self, kind: ListType | SetType | MapType, name: str, count: str, depth: int) -> None:
         """The elements at ``pos``, so many."""
-        self._take_room(kind, count)
+        self.take_room(kind, count)
         self.level += 1
         if isinstance(kind, MapType):
-            self._map(kind, name, count, depth)
+            self.entries(kind, name, count, depth)
         elif isinstance(kind.element, NumberType | EnumType):
             make = self.source.constant("compact_set", compact_set) if isinstance(kind, SetType) else "list"
             self._numbers(kind.element, name, count, make)
@@ -116,26 +94,12 @@ class ContentWriter:
             self._collection(kind, name, count, depth)
         self.level -= 1
 
-    def _take_room(self, kind: ListType | SetType | MapType, count: str) -> None:
+    def taken(self, kind: ListType | SetType | MapType, count: str) -> str:
+        """The expression of what so many elements take at least, with what holds them."""
         taken = f"{count} * {per_element(kind)}"
         if isinstance(kind, SetType):
-            taken = f"{SET_TABLE.format(count=count)} + {taken}"
-        if isinstance(kind, MapType):
-            taken = f"{taken} + {MAP_BASE} if {count} else 0"
-        lines = (f"room[0] -= {taken}", f"if room[0] < 0: raise {self.no_room}")
-        if self.level:
-            self.source(*lines)
-            return
-        with self.source.block(f"if {count} > {FEW}:"):
-            self.source(*lines)
-        if self.used:
-            with self.source.block("else:"):
-                self.source(f"{self.used} += {taken}")
-
-    def _take_text(self, kind: Type, start: str) -> None:
-        """The bytes of text within the elements, after they were read."""
-        if isinstance(kind, TextType):
-            self.source(f"room[0] -= pos - {start}")
+            return f"{SET_TABLE.format(count=count)} + {taken}"
+        return f"{taken} + {MAP_BASE} if {count} else 0" if isinstance(kind, MapType) else taken
 
     def _collection(self, kind: ListType | SetType, name: str, count: str, depth: int) -> None:
         element, item, elements = kind.element, self.source.fresh("x"), self.source.fresh("l")
@@ -145,26 +109,17 @@ class ContentWriter:
             self.source(f"{start} = pos")
         with self.source.block(f"for _ in range({count}):"):
             if isinstance(kind, SetType):
-                self._frozen(element, item, depth + 1)
+                self.frozen(element, item, depth + 1)
             else:
                 self.value(element, item, depth + 1)
             self.source(f"{elements}.append({item})")
-        self._take_text(element, start)
+        if isinstance(element, TextType):  # counted after they were read
+            self.source(f"room[0] -= pos - {start}")
         if isinstance(kind, SetType):
-            self._check_hashes(element, elements)
+            self.check_hashes(element, elements)
             self.source(f"{name} = {self.source.constant('compact_set', compact_set)}({elements})")
         else:
             self.source(f"{name} = {elements}")
-
-    def _frozen(self, kind: Type, name: str, depth: int) -> None:
-        """A value as it can be an element of a set or a key of a map."""
-        self.value(kind, name, depth)
-        if isinstance(kind, ListType | SetType):
-            inner = kind.element
-            make = "frozenset" if isinstance(kind, SetType) else "tuple"
-            if isinstance(inner, ListType | SetType):
-                make = self.source.constant("freeze", freeze)
-            self.source(f"{name} = {make}({name})")
 
     def _numbers(self, element: FixedType, name: str, count: str, make: str) -> None:
         """A collection of numbers is one call of ``unpack``."""
@@ -184,7 +139,7 @@ class ContentWriter:
         values = f"{unpack}[{count}](buf, pos)"
         if isinstance(element, EnumType):
             raw = self.source.fresh("x")
-            values = f"[{self._member(element, raw)} for {raw} in {values}]"
+            values = f"[{self.member(element, raw)} for {raw} in {values}]"
         elif make == "list":
             self._parts(name, element, count, unpack)
             return
@@ -201,32 +156,6 @@ class ContentWriter:
             f"pos += {count} * {element.size}",
         )
 
-    def _map(self, kind: MapType, name: str, count: str, depth: int) -> None:
-        key, value, start = self.source.fresh("k"), self.source.fresh("x"), self.source.fresh("s")
-        made, keys = self.source.fresh("l"), self.source.fresh("l")
-        is_hashed = self._is_checked(kind.key)
-        self.source(f"{made} = []" if is_hashed else f"{made} = {{}}", f"{start} = pos")
-        if is_hashed:
-            self.source(f"{keys} = []")
-        with self.source.block(f"for _ in range({count}):"):
-            self._frozen(kind.key, key, depth + 1)
-            self.value(kind.value, value, depth + 1)
-            if is_hashed:
-                self.source(f"{keys}.append({key})", f"{made}.append({value})")
-            else:
-                self.source(f"{made}[{key}] = {value}")
-        self._take_text(kind.key if isinstance(kind.key, TextType) else kind.value, start)
-        self._check_hashes(kind.key, keys)
-        self.source(f"{name} = dict(zip({keys}, {made}))" if is_hashed else f"{name} = {made}")
-
-    def _is_checked(self, kind: Type) -> bool:
-        """A uuid, too: there are as many of one hash as one likes."""
-        return not isinstance(kind, NumberType | EnumType | TextType)
-
-    def _check_hashes(self, kind: Type, elements: str) -> None:
-        if self._is_checked(kind):
-            self.source(f"{self.source.constant('check_hashes', check_hashes)}({elements})")
-
     def convert(self, kind: Type, name: str, raw: str) -> None:
         """From the number on the wire to the value."""
         self.source(*self.conversion(kind, name, raw))
@@ -236,15 +165,10 @@ class ContentWriter:
         if isinstance(kind, NumberType) and kind in _TABLES:
             return [f"{name} = {self.source.constant('table', _TABLES[kind])}[{raw}]"]
         if isinstance(kind, EnumType):
-            return [f"{name} = {self._member(kind, raw)}"]
+            return [f"{name} = {self.member(kind, raw)}"]
         if isinstance(kind, UuidType):
             return [f"{name} = {self.source.constant('UUID', uuid.UUID)}(bytes={raw})"]
         return [f"{name} = {raw}"] if name != raw else []
-
-    def _member(self, kind: EnumType, raw: str) -> str:
-        known, cls = self.source.constant("members", members(kind.cls)), self.source.constant("cls", kind.cls)
-        unknown = self.source.constant("member", member)
-        return f"{known}[{raw}] if {raw} in {known} else {unknown}({cls}, {raw}, room)"
 
 
 def _decoded(kind: TextType) -> str:

@@ -28,17 +28,11 @@ from callosum.upper.thrift.compact.numbers import (
 from callosum.upper.thrift.compact.room import per_element
 from callosum.upper.thrift.fault import (
     BYTES,
-    Fault,
-    NoRoom,
-    check_hashes,
     compact_set,
-    freeze,
-    member,
-    members,
     members_of,
 )
 from callosum.upper.thrift.footprint import INTEGER, MAP_BASE, SET_TABLE, SLOT, TEXT
-from callosum.upper.thrift.source import Source
+from callosum.upper.thrift.incoming import IncomingWriter
 from callosum.upper.thrift.spec import (
     BOOL,
     DOUBLE,
@@ -57,29 +51,15 @@ from callosum.upper.thrift.spec import (
     UuidType,
 )
 
-FEW: Final = 64
-"""Elements of a container that need not be counted before they are made."""
 _TABLES: Final = {BOOL: BOOLS, I8: BYTES}
 
 
 @dataclass(slots=True)
-class ContentWriter:
+class ContentWriter(IncomingWriter):
     """Writes what reads values."""
 
-    source: Source
-    decoders: dict[type, str]
-    """The names of the structs' decoders in the text."""
-    recursive: set[type]
-    used: str = ""
-    """The variable that counts what few elements take, until the end of the struct; none in the body's own text, whose
-    containers are but a few."""
-    level: int = 0
-    """How deep in containers within a container: those can be many."""
-    fault: str = field(init=False)
-    no_room: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.fault, self.no_room = self.source.constant("Fault", Fault), self.source.constant("NoRoom", NoRoom)
+    recursive: set[type] = field(default_factory=set)
+    """The structs whose values can hold values of their own type."""
 
     def value(self, kind: Type, name: str, depth: int, ahead: int = 0) -> None:
         """The value at ``pos``, or so many bytes ahead; moves ``pos`` behind it.
@@ -134,7 +114,7 @@ class ContentWriter:
                 self.source(f"{number}, pos = {self._constant(_reader(kind))}(buf, {at})")
             self.source(f"{self.used} += {INTEGER}" if self.used else f"room[0] -= {INTEGER}")
         if isinstance(kind, EnumType):
-            self.source(f"{name} = {self._member(kind, number)}")
+            self.source(f"{name} = {self.member(kind, number)}")
 
     def _text(self, kind: TextType, name: str, at: str, behind: str) -> None:
         end, decoded = self.source.fresh("n"), "" if kind.is_binary else ".decode()"
@@ -172,10 +152,10 @@ class ContentWriter:
         self.source(f"{count} = {name}")
         with self.source.block(f"if {count}:"):
             if not (self.level and _is_bounded(kind)):
-                self._take_room(kind, count)
+                self.take_room(kind, count)
             self.level += 1
             if isinstance(kind, MapType):
-                self._map(kind, name, count, depth)
+                self.entries(kind, name, count, depth)
             elif isinstance(kind.element, NumberType | EnumType):
                 self._numbers(kind, kind.element, name, count)
             else:
@@ -185,21 +165,12 @@ class ContentWriter:
         with self.source.block("else:"):
             self.source(f"{name} = {empty}")
 
-    def _take_room(self, kind: ListType | SetType | MapType, count: str) -> None:
+    def taken(self, kind: ListType | SetType | MapType, count: str) -> str:
+        """The expression of what so many elements take at least, with what holds them."""
         taken = f"{count} * {per_element(kind, self.recursive)}"
         if isinstance(kind, SetType):
-            taken = f"{SET_TABLE.format(count=count)} + {taken}"
-        if isinstance(kind, MapType):
-            taken = f"{taken} + {MAP_BASE}"
-        lines = (f"room[0] -= {taken}", f"if room[0] < 0: raise {self.no_room}")
-        if self.level:
-            self.source(*lines)
-            return
-        with self.source.block(f"if {count} > {FEW}:"):
-            self.source(*lines)
-        if self.used:
-            with self.source.block("else:"):
-                self.source(f"{self.used} += {taken}")
+            return f"{SET_TABLE.format(count=count)} + {taken}"
+        return f"{taken} + {MAP_BASE}" if isinstance(kind, MapType) else taken
 
     def _collection(self, kind: ListType | SetType, name: str, count: str, depth: int) -> None:
         element, item, elements = kind.element, self.source.fresh("x"), self.source.fresh("l")
@@ -209,7 +180,7 @@ class ContentWriter:
             self.source(f"{start} = pos + {count}")  # a byte of each is its length
         with self.source.block(f"for _ in range({count}):"):
             if isinstance(kind, SetType):
-                self._frozen(element, item, depth + 1)
+                self.frozen(element, item, depth + 1)
             else:
                 self.value(element, item, depth + 1)
             self.source(f"{elements}.append({item})")
@@ -219,20 +190,10 @@ class ContentWriter:
             self.source(f"room[0] -= {SLOT} * (pos - {start})")
         if isinstance(kind, SetType):
             self.source(f"if room[0] < 0: raise {self.no_room}")  # before there is a table, too
-            self._check_hashes(element, elements)
+            self.check_hashes(element, elements)
             self.source(f"{name} = {self._constant(compact_set)}({elements})")
         else:
             self.source(f"{name} = {elements}")
-
-    def _frozen(self, kind: Type, name: str, depth: int) -> None:
-        """A value as it can be an element of a set or a key of a map."""
-        self.value(kind, name, depth)
-        if isinstance(kind, ListType | SetType):
-            inner = kind.element
-            make = "frozenset" if isinstance(kind, SetType) else "tuple"
-            if isinstance(inner, ListType | SetType):
-                make = self._constant(freeze)
-            self.source(f"{name} = {make}({name})")
 
     def _numbers(self, kind: ListType | SetType, element: FixedType, name: str, count: str) -> None:
         """The elements of a collection of numbers."""
@@ -262,37 +223,6 @@ class ContentWriter:
             self.source(f"{name} = {self._constant(members_of)}({cls}, {name}, room)")
         if isinstance(kind, SetType):
             self.source(f"{name} = {self._constant(compact_set)}({name})")
-
-    def _map(self, kind: MapType, name: str, count: str, depth: int) -> None:
-        key, value, start = self.source.fresh("k"), self.source.fresh("x"), self.source.fresh("s")
-        made, keys = self.source.fresh("l"), self.source.fresh("l")
-        is_hashed = self._is_checked(kind.key)
-        self.source(f"{made} = []" if is_hashed else f"{made} = {{}}", f"{start} = pos")
-        if is_hashed:
-            self.source(f"{keys} = []")
-        with self.source.block(f"for _ in range({count}):"):
-            self._frozen(kind.key, key, depth + 1)
-            self.value(kind.value, value, depth + 1)
-            if is_hashed:
-                self.source(f"{keys}.append({key})", f"{made}.append({value})")
-            else:
-                self.source(f"{made}[{key}] = {value}")
-        if isinstance(kind.key, TextType) or isinstance(kind.value, TextType):
-            self.source(f"room[0] -= pos - {start}")
-        self._check_hashes(kind.key, keys)
-        self.source(f"{name} = dict(zip({keys}, {made}))" if is_hashed else f"{name} = {made}")
-
-    def _is_checked(self, kind: Type) -> bool:
-        """A uuid, too: there are as many of one hash as one likes."""
-        return not isinstance(kind, NumberType | EnumType | TextType)
-
-    def _check_hashes(self, kind: Type, elements: str) -> None:
-        if self._is_checked(kind):
-            self.source(f"{self._constant(check_hashes)}({elements})")
-
-    def _member(self, kind: EnumType, raw: str) -> str:
-        known, cls = self.source.constant("members", members(kind.cls)), self.source.constant("cls", kind.cls)
-        return f"{known}[{raw}] if {raw} in {known} else {self._constant(member)}({cls}, {raw}, room)"
 
 
 _double = struct.Struct("<d").unpack_from

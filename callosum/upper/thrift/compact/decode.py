@@ -49,7 +49,7 @@ class DecoderWriter:
 
     def __post_init__(self) -> None:
         self.fault = self.source.constant("Fault", Fault)
-        self.contents = ContentWriter(self.source, self.decoders, self.recursive)
+        self.contents = ContentWriter(self.source, self.decoders, recursive=self.recursive)
 
     def struct_decoder(self, struct: Struct) -> None:
         """Write ``def name(buf, pos, depth, room)``, which returns an instance and the position behind it."""

@@ -7,9 +7,10 @@ import pytest
 from callosum.errors import DecodeError
 from callosum.upper.thrift import load
 from callosum.upper.thrift.binary import BINARY
-from callosum.upper.thrift.binary.contents import BOOLS, FEW
+from callosum.upper.thrift.binary.contents import BOOLS
 from callosum.upper.thrift.codec import codec_of
 from callosum.upper.thrift.fault import BYTES
+from callosum.upper.thrift.incoming import FEW
 from callosum.upper.thrift.spec import struct_of
 from tests.upper.thrift.oracles import IDL
 

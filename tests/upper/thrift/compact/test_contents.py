@@ -10,8 +10,8 @@ from callosum.upper.thrift import load
 from callosum.upper.thrift.binary import BINARY
 from callosum.upper.thrift.codec import ENCODINGS
 from callosum.upper.thrift.compact import COMPACT
-from callosum.upper.thrift.compact.contents import FEW
 from callosum.upper.thrift.compact.layout import varint, zigzag
+from callosum.upper.thrift.incoming import FEW
 from callosum.upper.thrift.spec import StructType, struct_of
 from tests.upper.thrift.oracles import IDL, apache_decode, apache_encode, plain
 
