@@ -85,12 +85,14 @@ def run_known(target: Target, report: Report, sizes: Sequence[int] = BOMB_SIZES)
 @contextmanager
 def _alone() -> Iterator[None]:
     """The garbage collector does not look through what is there already: that is no input's fault."""
+    was_frozen = gc.get_freeze_count() > 0
     gc.collect()
     gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
 
 
 def known(target: Target, sizes: Sequence[int] = BOMB_SIZES) -> Iterator[tuple[str, bytes]]:

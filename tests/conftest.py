@@ -64,8 +64,16 @@ def _long_lived() -> None:
         other.connect("inproc://warm")
         one.send(bytes(1 << 20), copy=False)  # starts pyzmq's thread, which frees what was sent without a copy
         other.recv()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _old(_long_lived: None) -> None:
+    """What modules before this one made, and is still there: the collection after each test does not look at it again.
+
+    Without this, the collections take most of the time of the whole suite.
+    """
     gc.collect()
-    gc.freeze()  # the collection after each test then looks at what the test made, and is quick
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
