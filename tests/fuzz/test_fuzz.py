@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fuzz import corpus
+from fuzz import checks, corpus
 from fuzz.checks import check_decoding, check_memory, seconds_for
 from fuzz.mutation import MAX_SIZE, Mutator
 from fuzz.run import Report, fails, run_known, run_mutated, shrink
@@ -88,6 +88,7 @@ def test_an_exception_that_is_not_allowed_is_found():
 
 def test_time_is_found_and_a_moment_of_other_work_is_not(monkeypatch):
     monkeypatch.setattr(sys, "gettrace", lambda: None)  # under coverage too
+    monkeypatch.setattr(checks, "slowness", lambda: 1.0)  # `slow` takes its seconds on a slow machine too
     calls = []
 
     def slow(data: bytes) -> None:
@@ -105,6 +106,8 @@ def test_time_is_found_and_a_moment_of_other_work_is_not(monkeypatch):
     assert finding.check == "time"
     assert check_decoding(target(slow), bytes(64 * 1024 + 1))[0] is None
     assert check_decoding(target(slow_once), b"x")[0] is None
+    monkeypatch.setattr(checks, "slowness", lambda: 2.0)
+    assert check_decoding(target(slow), b"x")[0] is None
     assert [seconds_for(size) for size in (0, 1, 65_536, 65_537)] == [0.01, 0.01, 0.01, 0.02]
 
 
