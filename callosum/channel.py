@@ -60,6 +60,61 @@ class Channel(ABC):
         """
 
 
+class ItemStream(ABC):
+    """One end of a call that streams: bytes of values out, bytes of values in.
+
+    The caller has one from `Channel.open_stream`; its outcome is what `receive` raises, or `outcome` returns, behind
+    the last item. A handler has one from `Inbound.items`; its outcome is the call's.
+    """
+
+    @abstractmethod
+    def try_send(self, body: Body) -> bool:
+        """Send one item, where that need not wait; False where it must.
+
+        Raises:
+            RpcError, TransportError: The call has ended.
+        """
+
+    @abstractmethod
+    async def send(self, body: Body) -> None:
+        """Send one item; wait while the other side takes no more. Cancellation: safe, the item was not sent then.
+
+        Raises:
+            RpcError, TransportError: The call has ended.
+        """
+
+    @abstractmethod
+    def end(self) -> None:
+        """No more items from here. Of the caller; a handler's end with its outcome."""
+
+    @abstractmethod
+    def try_receive(self) -> Body | None:
+        """The next item, where one is here."""
+
+    @abstractmethod
+    async def receive(self) -> Body | None:
+        """The next item; None behind the last one. Cancellation: safe, no item is lost.
+
+        Raises:
+            RpcError, TransportError: The call has failed; not before the items that had come were received, but for
+                the deadline, which waits for nobody.
+        """
+
+    @abstractmethod
+    async def outcome(self) -> Body:
+        """Of the caller: the bytes of the result, or of a declared exception; b"" behind a stream that went well.
+
+        Items that nobody received are dropped. Cancellation: safe; the call goes on.
+
+        Raises:
+            RpcError, TransportError: The call has failed.
+        """
+
+    @abstractmethod
+    def cancel(self) -> None:
+        """Leave: of the caller, the handler is cancelled; of a handler, no more items are received. Nothing raises."""
+
+
 class Inbound(Carrier):
     """One incoming call, as whatever carries it brings it to the dispatcher.
 

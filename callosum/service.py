@@ -19,6 +19,8 @@ S = TypeVar("S")
 # The flags of the wire's REQUEST, written here too: an IDL layer imports this module, and no protocol with it.
 _ONEWAY = 1
 _IDEMPOTENT = 2
+_ITEMS_FOLLOW = 4
+_ITEMS_WANTED = 8
 Body = bytes | memoryview
 """Encoded arguments, an encoded result or a declared exception: opaque to the engine."""
 
@@ -30,6 +32,22 @@ class Cardinality(enum.Enum):
     """One request, one outcome."""
     ONEWAY = "oneway"
     """One request, no answer."""
+    SERVER_STREAM = "server"
+    """One request; a stream of results, and one outcome behind them."""
+    CLIENT_STREAM = "client"
+    """One request and a stream of the caller's; one outcome."""
+    BIDI_STREAM = "bidi"
+    """One request; a stream each way, and one outcome."""
+
+    @property
+    def takes_items(self) -> bool:
+        """Whether the caller sends a stream."""
+        return self in (Cardinality.CLIENT_STREAM, Cardinality.BIDI_STREAM)
+
+    @property
+    def gives_items(self) -> bool:
+        """Whether the handler sends a stream."""
+        return self in (Cardinality.SERVER_STREAM, Cardinality.BIDI_STREAM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +78,13 @@ class MethodCodec:
     """A declared exception, or None where the IDL does not declare it. Raises EncodeError."""
     decode_result: Callable[[Body], Any]  # a value of any IDL type
     """The result; raises the exception that the body holds where it is a declared one, and DecodeError."""
+    encode_item: Callable[[Any], bytes] | None = None  # as above
+    """One value of the caller's stream; None where the method takes none. Raises EncodeError.
+
+    Where it takes one, `encode_args` and `decode_args` are without that parameter. Where the handler gives a stream,
+    `encode_result` and `decode_result` are for each value of it, and for the exception that may end it."""
+    decode_item: Callable[[Body], Any] | None = None  # as above
+    """One value of the caller's stream. Raises DecodeError."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +109,8 @@ class Method:
     idempotent: bool = False
     key: str | None = None
     """The parameter that is the request key, where the IDL names one."""
+    stream: int | None = None
+    """Which of the parameters is the caller's stream, counted from 0; None where there is none."""
     timeout: float | None = None
     """The IDL's own default, in seconds."""
     doc: str = ""
@@ -97,8 +124,10 @@ class Method:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "wire_name", f"{self.service}/{self.name}")
-        flags = _ONEWAY if self.cardinality is Cardinality.ONEWAY else 0
-        object.__setattr__(self, "flags", flags | _IDEMPOTENT if self.idempotent else flags)
+        kind = self.cardinality
+        flags = _ONEWAY * (kind is Cardinality.ONEWAY) | _IDEMPOTENT * self.idempotent
+        flags |= _ITEMS_FOLLOW * kind.takes_items | _ITEMS_WANTED * kind.gives_items
+        object.__setattr__(self, "flags", flags)
 
     @property
     def preferred(self) -> MethodCodec:

@@ -150,5 +150,11 @@ def test_a_layer_whose_library_is_not_installed_is_named_and_does_no_harm(monkey
 @pytest.mark.parametrize("cardinality", list(Cardinality))
 def test_the_flags_of_a_method_are_those_of_the_wire(cardinality, idempotent):
     method = Method("Echo", "say", (), {}, cardinality, idempotent=idempotent)
-    oneway = messages.ONEWAY if cardinality is Cardinality.ONEWAY else 0
-    assert method.flags == oneway | (messages.IDEMPOTENT if idempotent else 0)
+    flags = {
+        Cardinality.UNARY: 0,
+        Cardinality.ONEWAY: messages.ONEWAY,
+        Cardinality.SERVER_STREAM: messages.ITEMS_WANTED,
+        Cardinality.CLIENT_STREAM: messages.ITEMS_FOLLOW,
+        Cardinality.BIDI_STREAM: messages.ITEMS_FOLLOW | messages.ITEMS_WANTED,
+    }
+    assert method.flags == flags[cardinality] | (messages.IDEMPOTENT if idempotent else 0)

@@ -51,6 +51,10 @@ ONEWAY: Final = 1
 """Nothing answers."""
 IDEMPOTENT: Final = 2
 """The IDL says that running it twice does no harm."""
+ITEMS_FOLLOW: Final = 4
+"""The caller sends a stream: ITEMs, and an END behind them."""
+ITEMS_WANTED: Final = 8
+"""The caller takes a stream: ITEMs before the outcome."""
 
 
 class ResetCode(enum.StrEnum):
