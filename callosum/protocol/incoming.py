@@ -21,6 +21,7 @@ from callosum.protocol.events import Event, Refused
 from callosum.protocol.limits import Limits
 from callosum.protocol.messages import (
     ONEWAY,
+    STREAMS,
     Body,
     Error,
     Fragment,
@@ -31,6 +32,7 @@ from callosum.protocol.messages import (
     Type,
 )
 from callosum.protocol.outbox import Outbox
+from callosum.protocol.streams import Streams
 
 # module constants: an attribute of an enum costs more, and these are looked at for each call
 _PENDING: Final = IncomingState.PENDING
@@ -54,8 +56,9 @@ MAX_ERROR_TEXT = 2000
 class IncomingCalls:
     """The table of calls that this side serves."""
 
-    def __init__(self, first_id: int, limits: Limits, outbox: Outbox, deadlines: Deadlines) -> None:
+    def __init__(self, first_id: int, limits: Limits, outbox: Outbox, deadlines: Deadlines, streams: Streams) -> None:
         self._outbox = outbox
+        self._streams = streams
         self._deadlines = deadlines
         self._window = ReceiveWindow(limits.window_calls, limits.window_bytes)
         self._body_limit = limits.body_bytes
@@ -102,6 +105,8 @@ class IncomingCalls:
             return
         call = self.make_call(request, _PENDING, size)
         self.calls[ident] = call
+        if request.flags & STREAMS:
+            self._streams.begin_incoming(request)
         if request.parent:
             self._add_nested(call, size)
         if request.deadline is not None:
@@ -120,6 +125,8 @@ class IncomingCalls:
                 return
             call = self.make_call(request, IncomingState.ARRIVING, 0)
             self.calls[request.id] = call
+            if request.flags & STREAMS:
+                self._streams.begin_incoming(request)
             if request.parent:
                 self._add_nested(call, size)
             self._assembly.begin((Type.REQUEST, request.id), request)
@@ -237,6 +244,8 @@ class IncomingCalls:
         """The caller left; nothing is answered."""
         self._skipping.pop(ident, None)
         call = self.calls.get(ident)
+        if ident in self._outbox.streams:
+            self._streams.drop(ident)
         if call is None or call.state is IncomingState.ABANDONED:
             return
         if call.state is IncomingState.ARRIVING:
@@ -253,12 +262,19 @@ class IncomingCalls:
         """Answer with a result or a declared exception, and end the call."""
         request = call.request
         if call.state is _STARTED and not request.flags & ONEWAY:
-            self._outbox.add_reply(Reply(request.id, body, metadata))
+            reply = Reply(request.id, body, metadata)
+            if not request.flags & STREAMS or not self._streams.answer(reply):
+                self._outbox.add_reply(reply)
         self.finish(call)
 
     def answer_error(self, call: IncomingCall, error: Error) -> None:
         """Answer with an error, and end the call."""
-        if call.state in (_PENDING, _STARTED) and not call.request.flags & ONEWAY:
+        request = call.request
+        if (
+            call.state in (_PENDING, _STARTED)
+            and not request.flags & ONEWAY
+            and not (request.flags & STREAMS and self._streams.answer(error))
+        ):
             self._outbox.add_error(error)
         self.finish(call)
 
@@ -269,6 +285,8 @@ class IncomingCalls:
         call.state = _ENDED  # from all other states, by the table
         request = call.request
         self.calls.pop(request.id, None)
+        if request.flags & STREAMS:
+            self._streams.handler_ended(request.id)
         if call.nested:
             self.release(call)
         if request.parent:
@@ -278,6 +296,7 @@ class IncomingCalls:
 
     def expire(self, call: IncomingCall, events: list[Event]) -> None:
         """The deadline of a call has passed."""
+        self._streams.drop(call.request.id)
         error = Error(call.request.id, Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran")
         if call.state is IncomingState.ARRIVING:
             self._assembly.drop((Type.REQUEST, call.request.id))
@@ -291,6 +310,19 @@ class IncomingCalls:
             events.append(Refused(call.request, error.code, error.text))
         if not call.request.flags & ONEWAY:
             self._outbox.add_error(error)
+        call.state = INCOMING[call.state][IncomingEvent.ABANDON]
+        events.append(call)
+
+    def refuse_item(self, ident: int, code: Code, text: str, events: list[Event]) -> None:
+        """What the caller sends is too much for this side."""
+        self.give_up(self.calls[ident], code, text, events)
+
+    def give_up(self, call: IncomingCall, code: Code, text: str, events: list[Event]) -> None:
+        """End a call that streams, for a reason of this side's: its caller is told, and its handler stopped."""
+        ident = call.request.id
+        self._streams.drop(ident)
+        is_running = call.state is IncomingState.RUNNING
+        self._outbox.add_error(Error(ident, code, Outcome.EXECUTED if is_running else Outcome.REJECTED, text))
         call.state = INCOMING[call.state][IncomingEvent.ABANDON]
         events.append(call)
 
@@ -308,6 +340,7 @@ class IncomingCalls:
         """End a call of which fragments are missing."""
         call.state = INCOMING[call.state][_END]
         del self.calls[call.request.id]
+        self._streams.drop(call.request.id)
         if call.request.parent:
             self._drop_nested(call)
 
