@@ -215,7 +215,7 @@ class UpperChecks:
             assert codec.encode_args(**dict(zip(names, wanted, strict=True))) == body, f"{method.name} by name"
             _assert_same(codec.decode_args(memoryview(body)), wanted, f"the arguments of {method.name}")
             if method.stream is not None:
-                stream = {method.parameters[method.stream].name: []}
+                stream: dict[str, list[object]] = {method.parameters[method.stream].name: []}
                 _assert_raises(TypeError, partial(codec.encode_args, *wanted, **stream), f"{method.name}(**{stream})")
 
     def test_items_and_results_of_streams_come_back_from_bytes(self) -> None:
@@ -416,7 +416,8 @@ class _Handler:
 
     async def _give(self, *_: Any) -> AsyncIterator[Any]:  # values of any IDL type
         """Serves a method that streams, for `listen` to take it: what streams is asked of the codecs."""
-        for value in ():
+        nothing: list[object] = []
+        for value in nothing:
             yield value
 
     async def _take(self, *_: Any) -> None:
