@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambient_deadline, current
+from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambient_deadline, current, key_of
 from callosum.errors import ConfigurationError, DecodeError, Outcome
 from callosum.service import Cardinality, Method, Service
 
@@ -53,7 +53,8 @@ class Stub:
 
         Args:
             timeout: Seconds for each call.
-            key: The request key: the ordering domain of its calls at the other side.
+            key: The request key: the ordering domain of its calls at the other side. Without it a method whose IDL
+                names a parameter as its key takes the argument.
             metadata: What travels with each call; added to what the stub has.
 
         Raises:
@@ -116,18 +117,21 @@ def stub_class(service: Service) -> type[Stub]:
 
 def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:  # values of any IDL type
     is_oneway = method.cardinality is Cardinality.ONEWAY
+    compute_key = key_of(method)
 
     async def call(self: Stub, /, *args: Any, **kwargs: Any) -> Any:  # values of any IDL type
         peer, options = self._peer, self._options
         handled = current.get()
         deadline = ambient_deadline.get()
-        metadata = options.metadata
+        metadata, key = options.metadata, options.key
+        if compute_key is not None and key is None:
+            key = compute_key(args, kwargs)
         if handled is not None or options.timeout is not None or method.timeout is not None:
             deadline = _deadline(deadline, options.timeout, method, handled)
             if handled is not None and handled.request.metadata:
                 metadata = _with_trace(metadata, handled.request.metadata)
         if peer.chain is not None:
-            outgoing = Call(method, peer, dict(metadata or {}), options.key, deadline)
+            outgoing = Call(method, peer, dict(metadata or {}), key, deadline)
             outgoing.arguments, outgoing.keywords = args, kwargs
             return await peer.chain(outgoing)
         channel: Channel = peer.route.session
@@ -136,7 +140,7 @@ def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any,
             channel, parent = handled.way_to(channel)
         codec_name, codec = channel.codec(method)
         body = codec.encode_args(*args, **kwargs) if kwargs else codec.encode_args(*args)
-        reply = await channel.call(method, codec_name, body, deadline, options.key, metadata, parent)
+        reply = await channel.call(method, codec_name, body, deadline, key, metadata, parent)
         if is_oneway:
             return None
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from callosum.channel import Channel, Failure, Inbound
 from callosum.context import Call
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class SessionInbound(IncomingCall, Inbound):
     """A call in the table of the session's core, and what the dispatcher sees of it; answers leave when it pauses."""
 
-    __slots__ = ("_call", "arguments", "peer", "session", "target", "worker")
+    __slots__ = ("_call", "arguments", "peer", "place", "session", "since", "target", "worker")
 
     def __init__(self, session: Session, request: Request, state: IncomingState, size: int) -> None:
         self.request = request
@@ -29,6 +30,7 @@ class SessionInbound(IncomingCall, Inbound):
         self.session = session
         self.peer = session.peer
         self.worker = None
+        self.place = None
         self._call: Call | None = None
 
     @property
@@ -40,6 +42,21 @@ class SessionInbound(IncomingCall, Inbound):
             self._call = Call(self.target.method, self.peer, metadata, request.key, request.deadline, self)
             self._call.arguments = self.arguments
         return self._call
+
+    @property
+    def lane(self) -> Any:  # the dispatcher's own
+        """What the dispatcher has for its session."""
+        return self.session.lane
+
+    def makers(self) -> Iterator[SessionInbound]:
+        """The calls of this side in whose handlers it is made; those of one session, since a parent is named there."""
+        made: SessionInbound | None = self
+        while made is not None and made.request.parent:
+            outgoing = made.session.core.outgoing.under_way.get(made.request.parent)
+            # a call that is made in no handler has a waiter without a maker, and one whose caller left has no waiter
+            made = None if outgoing is None else getattr(outgoing.waiter, "maker", None)
+            if made is not None:
+                yield made
 
     @property
     def is_draining(self) -> bool:

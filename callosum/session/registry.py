@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from callosum.context import KeyOf, key_of
 from callosum.errors import ConfigurationError
 from callosum.fingerprint import whole_of
 from callosum.protocol.messages import Offered
@@ -47,6 +48,8 @@ class Target:
     codecs: Mapping[str, MethodCodec]
     """By these names."""
     is_oneway: bool
+    key_of: KeyOf | None
+    """What computes its request key from the arguments, where the IDL names one."""
 
 
 class Registry:
@@ -89,7 +92,7 @@ class Registry:
         codecs = Codecs(method, service.codecs[0] if service.codecs else next(iter(method.codecs)))
         run = getattr(handler, method.python_name or method.name)
         is_oneway = method.cardinality is Cardinality.ONEWAY
-        self.targets[method.wire_name] = Target(method, run, encodings, codecs, is_oneway)
+        self.targets[method.wire_name] = Target(method, run, encodings, codecs, is_oneway, key_of(method))
 
 
 def _offered(services: Sequence[Service]) -> tuple[Offered, ...]:

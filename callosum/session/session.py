@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from callosum.channel import Channel, Dispatcher, Failure
 from callosum.context import Key, Metadata
@@ -33,7 +33,7 @@ from callosum.lower.base import Connection, Frames
 from callosum.protocol import headers, wire
 from callosum.protocol.calls import IncomingState, OutgoingCall, OutgoingState, SessionState
 from callosum.protocol.core import SessionCore
-from callosum.protocol.events import Broken, Ended, Event, NotResumed, Opened, Refused
+from callosum.protocol.events import Announced, Broken, Ended, Event, NotResumed, Opened, Refused, Withdrawn
 from callosum.protocol.limits import MAX_RECORDS
 from callosum.protocol.messages import (
     ONEWAY,
@@ -83,9 +83,11 @@ Owner = Callable[["Session", Event], None]
 class Caller(Waiter[Body]):
     """Waits for the outcome of a call. Cancelled, it cancels its call, wherever that is by now."""
 
-    __slots__ = ("call", "session")
+    __slots__ = ("call", "maker", "session")
     call: OutgoingCall
     session: Session
+    maker: SessionInbound | None
+    """In whose handler it is made, where that call came over the same session."""
 
     def cancel(self, msg: Any = None) -> bool:  # as asyncio has it
         """What the task that waits calls when it is cancelled."""
@@ -112,6 +114,8 @@ class Session(Channel):
         """What the other side serves, by name."""
         self.comparison = Comparison(on_difference)
         self.dispatcher = dispatcher
+        self.lane: Any = None
+        """The dispatcher's own, from when the session opened."""
         self._owner = owner
         self._counters = counters
         self._loop = asyncio.get_running_loop()
@@ -272,6 +276,8 @@ class Session(Channel):
         """Queue a call that is not of the plainest kind."""
         core, now = self.core, self._loop.time()
         self._check(call, now)
+        if call.parent and isinstance(call.waiter, Caller):
+            call.waiter.maker = cast("SessionInbound | None", self._served.get(call.parent))
         if core.gate is Gate.AHEAD and opening.get() is self:
             core.open_call_ahead(call)
         else:
@@ -515,10 +521,8 @@ class Session(Channel):
         if call.state is _PENDING:
             self._counters.calls += 1
             self.dispatcher.submit(call)
-        elif call in self._held:
-            del self._held[call]
-            call.finish()
         else:
+            self._held.pop(call, None)
             self.dispatcher.abandon(call)
 
     def _on_life(self, event: Event) -> None:
@@ -530,7 +534,14 @@ class Session(Channel):
                 else:
                     _log.info("refusing a call of %s: %s", event.request.method, event.text)
                 return
+            case Announced():
+                self.dispatcher.expect(cast(SessionInbound, event.call))
+                return
+            case Withdrawn():
+                self.dispatcher.abandon(cast(SessionInbound, event.call))
+                return
             case Opened():
+                self.lane = self.dispatcher.join(self.peer)
                 self.services = {offered.name: offered for offered in event.services}
                 self._codecs.clear()
                 self._compare()
