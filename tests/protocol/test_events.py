@@ -9,8 +9,8 @@ import pytest
 
 from callosum.errors import Code
 from callosum.protocol import events
-from callosum.protocol.calls import IncomingCall, OutgoingCall
-from callosum.protocol.events import Broken, Draining, Ended, NotResumed, Opened, Refused
+from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall
+from callosum.protocol.events import Announced, Broken, Draining, Ended, NotResumed, Opened, Refused, Withdrawn
 from callosum.protocol.messages import GoAway, Hello, Offered, Request, ResetCode, Resumption, Welcome
 
 TOKEN = b"secret-of-16-byt"
@@ -27,6 +27,12 @@ def test_what_may_be_left_out():
     assert Ended("over").unsent == ()
     assert Broken("gone", ResetCode.SLOW, [b"x"]).farewell == [b"x"]
     assert Refused(request := Request(1, "S/m", None, 0, b""), Code.CANCELLED, "late").request is request
+
+
+def test_what_is_announced_and_withdrawn_is_one_call():
+    call = IncomingCall(Request(1, "S/m", None, 0, b"", "k"), IncomingState.ARRIVING, 0)
+    assert Announced(call).call is Withdrawn(call).call is call
+    assert Announced(call) != Withdrawn(call)
 
 
 def test_an_event_does_not_change():
