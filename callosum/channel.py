@@ -8,7 +8,7 @@ IDL and no network. The session implements the first and feeds the second; a for
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -167,6 +167,13 @@ class Inbound(Carrier):
     @abstractmethod
     def reply(self, body: Body) -> None:
         """The result, or a declared exception."""
+
+    def is_departing(self, then: Callable[[], None]) -> bool:  # noqa: ARG002 - the contract's
+        """Whether its answer is on its way for so long that later ones may overtake it: ``then`` is called at the end.
+
+        To be asked once, right after the answer.
+        """
+        return False
 
     @abstractmethod
     def fail(self, failure: Failure) -> None:

@@ -39,6 +39,7 @@ def test_a_carrier_without_a_session_holds_nothing_back():
             """Nothing to do."""
 
     assert not Foreign().hold()
+    assert not Foreign().is_departing(Foreign().finish)
     assert Foreign().carries_key
     assert list(Foreign().makers()) == []
     assert Foreign().place is None

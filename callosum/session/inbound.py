@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from callosum.channel import Channel, Failure, Inbound
@@ -93,6 +93,14 @@ class SessionInbound(IncomingCall, Inbound):
             return
         session.core.incoming.reply(self, body, None)
         session.dispatcher.touched(session)
+
+    def is_departing(self, then: Callable[[], None]) -> bool:
+        """Whether its answer leaves in fragments: what is small leaves before what is left of them."""
+        session, ident = self.session, self.request.id
+        if not session.outbox.is_leaving(ident):
+            return False
+        session.departing[ident] = then
+        return True
 
     def fail(self, failure: Failure) -> None:
         """Answer with an error."""

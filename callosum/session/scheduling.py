@@ -17,6 +17,7 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from callosum.channel import Inbound
@@ -114,7 +115,9 @@ class Stage(enum.IntEnum):
     """Its call may run, or runs."""
     HELD = 3
     """Its outcome is there, and is held back."""
-    LEFT = 4
+    LEAVING = 4
+    """Its outcome is so large that it is still on its way to the connection: small ones would overtake it."""
+    LEFT = 5
     """It was given up, or its outcome has left."""
 
 
@@ -238,11 +241,6 @@ class Order(ABC):
         place.stage = Stage.ADMITTED
         self._admit_call(place.call)
 
-    def _forget_if_idle(self, line: Line) -> bool:
-        if line.first is None:
-            del self.lines[line.key]
-        return line.first is None
-
 
 class SerialOrder(Order):
     """By `SerializedByKey`: the first of a line has its turn."""
@@ -268,7 +266,9 @@ class SerialOrder(Order):
         line = place.line
         line.remove(place)
         first = line.first
-        if not self._forget_if_idle(line) and first is not None and first.stage is Stage.WAITING:
+        if first is None:
+            del self.lines[line.key]
+        elif first.stage is Stage.WAITING:
             self._admit(first)
 
 
@@ -282,6 +282,7 @@ class ReplyOrder(Order):
         self._policy = policy
         self.held = 0
         """Bytes of the outcomes that are held back, of all lines."""
+        self._is_sending = False
         self._stalled: dict[Line, None] = {}
         """The lines in which calls wait because of a bound."""
 
@@ -315,7 +316,7 @@ class ReplyOrder(Order):
         line.expected = max(size, line.expected - line.expected // 8)
         if line.first is place:
             send()
-            self._leave(place)
+            self._leave_behind(place)
             return
         place.stage, place.send, place.size = Stage.HELD, send, size
         line.running -= 1
@@ -326,22 +327,41 @@ class ReplyOrder(Order):
         """Nobody waits for its outcome, so nobody waits behind it."""
         self.withdraw(place)
 
+    def _leave_behind(self, place: Place) -> None:
+        """The outcome of a place is sent: give the place up as soon as no other can overtake it."""
+        if place.call.is_departing(partial(self._leave, place)):
+            self._release(place)
+            place.stage = Stage.LEAVING
+        else:
+            self._leave(place)
+
     def _leave(self, place: Place) -> None:
         line = place.line
-        self._take_out(place)
-        while (first := line.first) is not None and first.stage is Stage.HELD:
-            send = first.send
-            assert send is not None, "an outcome is held back"
-            self._take_out(first)
-            send()
-        if self._forget_if_idle(line):
-            self._stalled.pop(line, None)
-        elif first is not None and first.stage is Stage.WAITING:
+        self._release(place)
+        place.stage = _LEFT
+        line.remove(place)
+        first = line.first
+        if first is None:
+            del self.lines[line.key]
+        elif first.stage is Stage.HELD and not self._is_sending:
+            self._send_held(line)
+        elif first.stage is Stage.WAITING:
             self._admit_waiting(first)
         if self._stalled:
             self._go_on()
 
-    def _take_out(self, place: Place) -> None:
+    def _send_held(self, line: Line) -> None:
+        """What was held back leaves, one after the other, up to the first whose outcome is missing."""
+        self._is_sending = True
+        while (first := line.first) is not None and first.stage is Stage.HELD:
+            send = first.send
+            assert send is not None, "an outcome is held back"
+            send()
+            self._leave_behind(first)
+        self._is_sending = False
+
+    def _release(self, place: Place) -> None:
+        """What is counted of a place is counted no more."""
         line = place.line
         if place.stage is Stage.HELD:
             line.held -= place.size
@@ -351,8 +371,6 @@ class ReplyOrder(Order):
             line.running -= 1
         elif place.stage is Stage.WAITING:
             self._wait_no_more(place)
-        place.stage = _LEFT
-        line.remove(place)
 
     def _wait_no_more(self, place: Place) -> None:
         line = place.line

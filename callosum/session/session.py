@@ -136,6 +136,8 @@ class Session(Channel):
         self._served = core.incoming.calls
         self._codecs: dict[Method, tuple[str, MethodCodec]] = {}
         self._held: dict[SessionInbound, None] = {}
+        self.departing: dict[int, Callable[[], None]] = {}
+        """What follows when the large reply of a call has left."""
         self._conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     # --- connections: what the owner calls ----------------------------------------------------------------------------
@@ -418,6 +420,8 @@ class Session(Channel):
                     self._handle(ended)
         if self._held and not core.is_congested:
             self._release_held()
+        if self.departing:
+            self._follow()
         if self._conditions:
             self._check_conditions()
         if core.wake_at < self._armed_at:
@@ -428,6 +432,17 @@ class Session(Channel):
         for call in held:
             self.dispatcher.submit(call)
         self.dispatcher.drained()
+
+    def _follow(self) -> None:
+        """Large replies may have left: what had to come after them may leave."""
+        departing, self.departing = self.departing, {}
+        while left := [ident for ident in departing if not self.outbox.is_leaving(ident)]:
+            for ident in left:
+                departing.pop(ident)()
+            self.flush()
+            departing |= self.departing
+            self.departing = {}
+        self.departing |= departing
 
     def _check_conditions(self) -> None:
         ended = self.core.state is SessionState.ENDED

@@ -19,6 +19,12 @@ class Call:
         self.name = name
         self.request = Request(1, "S/m", None, flags, b"")
         self.place: Any = None
+        self.departed: Any = None
+        self.is_large = False
+
+    def is_departing(self, then: Any) -> bool:
+        self.departed = then
+        return self.is_large
 
 
 class Desk:
@@ -293,6 +299,24 @@ def test_at_the_bound_of_the_peer_all_keys_wait(replies):
     assert "x3" not in replies.admitted, "x2 returned 9 of the 10 bytes that a key may hold"
     replies.settle(places["y"], 1)
     assert "y3" in replies.admitted
+
+
+def test_what_is_large_is_not_overtaken_on_its_way(replies):
+    a, b, c, d = (replies.arrive(name) for name in "abcd")
+    a.call.is_large = c.call.is_large = True
+    for place in (b, c, d, a):
+        replies.settle(place)
+    assert replies.left == ["a"]
+    assert a.stage is Stage.LEAVING
+    assert (a.line.held, a.line.running) == (3, 0)
+    a.call.departed()
+    assert replies.left == ["a", "b", "c"]
+    assert c.stage is Stage.LEAVING
+    assert replies.order.held == 1
+    c.call.departed()
+    assert replies.left == ["a", "b", "c", "d"]
+    assert replies.order.lines == {}
+    assert replies.order.held == 0
 
 
 def test_the_reckoning_forgets_a_single_large_outcome(replies):
