@@ -35,6 +35,7 @@ from callosum.malloc import tune_malloc
 from callosum.peer import Peer, PeerState
 from callosum.protocol.limits import Limits
 from callosum.service import Cardinality, Method, Service, ServiceClass, service_of
+from callosum.session.scheduling import OrderedReplies, SerializedByKey, Unordered
 from callosum.streams import BidiStream, ReceiveStream
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "ListenEndpoint",
     "Method",
     "Next",
+    "OrderedReplies",
     "Outcome",
     "Peer",
     "PeerState",
@@ -70,12 +72,14 @@ __all__ = [
     "ResourceExhausted",
     "Retry",
     "RpcError",
+    "SerializedByKey",
     "Service",
     "ServiceClass",
     "TransportError",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "Unordered",
     "auth",
     "connect",
     "current_call",

@@ -37,7 +37,7 @@ def begin_stream(call: Call, reading: Reading) -> Values[Any, Any]:  # values of
     handled = current.get()
     if handled is not None:
         channel, parent = handled.way_to(channel)
-    arguments, source = _split(method, call.arguments, call.keywords)
+    arguments, source = split_stream(method, call.arguments, call.keywords)
     codec_name, codec = channel.codec(method)
     body = codec.encode_args(*arguments[0], **arguments[1])
     items = channel.open_stream(method, codec_name, body, call.deadline, call.key, call.metadata or None, parent)
@@ -91,7 +91,7 @@ async def send_stream(call: Call) -> Any:  # a result of any IDL type
     return values.decode(body)
 
 
-def _split(
+def split_stream(
     method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Arguments, AsyncIterable[Any] | None]:  # values of any IDL type
     """The arguments of the request, and the stream of the caller's."""

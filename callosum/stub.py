@@ -13,9 +13,9 @@ from collections.abc import AsyncIterable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambient_deadline, current
+from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambient_deadline, current, key_of
 from callosum.errors import ConfigurationError
-from callosum.opening import Reading, receive_stream, send_stream
+from callosum.opening import Reading, receive_stream, send_stream, split_stream
 from callosum.service import Cardinality, Method, Service
 from callosum.streams import BidiStream, ReceiveStream, Values, note_executed
 
@@ -65,7 +65,8 @@ class Stub:
 
         Args:
             timeout: Seconds for each call.
-            key: The request key: the ordering domain of its calls at the other side.
+            key: The request key: the ordering domain of its calls at the other side. Without it a method whose IDL
+                names a parameter as its key takes the argument.
             metadata: What travels with each call; added to what the stub has.
             item_timeout: Seconds for which each item of a stream is waited for, beside the timeout of the whole.
             overflow: ``"latest"``: of the items of a stream that come faster than they are read, only the newest is
@@ -149,18 +150,21 @@ def _stub_method(method: Method, name: str) -> Callable[..., Any]:  # a coroutin
 
 def _calling(method: Method) -> Callable[..., Coroutine[Any, Any, Any]]:  # values of any IDL type
     is_oneway = method.cardinality is Cardinality.ONEWAY
+    compute_key = key_of(method)
 
     async def call(self: Stub, /, *args: Any, **kwargs: Any) -> Any:  # values of any IDL type
         peer, options = self._peer, self._options
         handled = current.get()
         deadline = ambient_deadline.get()
-        metadata = options.metadata
+        metadata, key = options.metadata, options.key
+        if compute_key is not None and key is None:
+            key = compute_key(args, kwargs)
         if handled is not None or options.timeout is not None or method.timeout is not None:
             deadline = _deadline(deadline, options.timeout, method, handled)
             if handled is not None and handled.request.metadata:
                 metadata = _with_trace(metadata, handled.request.metadata)
         if peer.chain is not None:
-            outgoing = Call(method, peer, dict(metadata or {}), options.key, deadline)
+            outgoing = Call(method, peer, dict(metadata or {}), key, deadline)
             outgoing.arguments, outgoing.keywords = args, kwargs
             return await peer.chain(outgoing)
         channel: Channel = peer.route.session
@@ -169,7 +173,7 @@ def _calling(method: Method) -> Callable[..., Coroutine[Any, Any, Any]]:  # valu
             channel, parent = handled.way_to(channel)
         codec_name, codec = channel.codec(method)
         body = codec.encode_args(*args, **kwargs) if kwargs else codec.encode_args(*args)
-        reply = await channel.call(method, codec_name, body, deadline, options.key, metadata, parent)
+        reply = await channel.call(method, codec_name, body, deadline, key, metadata, parent)
         if is_oneway:
             return None
         try:
@@ -210,7 +214,11 @@ def _outgoing(stub: Stub, method: Method, args: tuple[Any, ...], kwargs: dict[st
     if handled is not None and handled.request.metadata:
         metadata = _with_trace(metadata, handled.request.metadata)
     deadline = _deadline(ambient_deadline.get(), options.timeout, method, handled)
-    call = Call(method, stub._peer, dict(metadata or {}), options.key, deadline)  # noqa: SLF001 - as above
+    key, compute_key = options.key, key_of(method)
+    if compute_key is not None and key is None:
+        (positional, named), _ = split_stream(method, args, kwargs)
+        key = compute_key(positional, named)
+    call = Call(method, stub._peer, dict(metadata or {}), key, deadline)  # noqa: SLF001 - as above
     call.arguments, call.keywords = args, kwargs
     return call
 

@@ -40,6 +40,10 @@ def test_a_carrier_without_a_session_holds_nothing_back():
 
     assert not Foreign().hold()
     assert Foreign().items is None
+    assert not Foreign().is_departing(Foreign().finish)
+    assert Foreign().carries_key
+    assert list(Foreign().makers()) == []
+    assert Foreign().place is None
 
 
 def test_a_failure_says_no_more_than_it_must():

@@ -269,6 +269,10 @@ class Outbox:
         """Whether a reply, or a part of one, waits."""
         return bool(self._replies or self.held_outcomes) or any(isinstance(entry, BulkReply) for entry in self._bulk)
 
+    def is_leaving(self, ident: int) -> bool:
+        """Whether the reply of a call is large, and has not left as a whole."""
+        return any(isinstance(entry, BulkReply) and entry.reply.id == ident for entry in self._bulk)
+
     def clear(self) -> None:
         """The session has ended."""
         for queue in (self._control, self._replies, self._nested, self._ahead, self.requests, self._bulk):

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from callosum.channel import Channel, Dispatcher, Failure, ItemStream
 from callosum.context import Key, Metadata
@@ -33,7 +33,7 @@ from callosum.lower.base import Connection, Frames
 from callosum.protocol import headers, wire
 from callosum.protocol.calls import IncomingState, OutgoingCall, OutgoingState, SessionState
 from callosum.protocol.core import SessionCore
-from callosum.protocol.events import Broken, Ended, Event, NotResumed, Opened, Refused
+from callosum.protocol.events import Announced, Broken, Ended, Event, NotResumed, Opened, Refused, Withdrawn
 from callosum.protocol.limits import MAX_RECORDS
 from callosum.protocol.messages import (
     ONEWAY,
@@ -86,9 +86,11 @@ Owner = Callable[["Session", Event], None]
 class Caller(Waiter[Body]):
     """Waits for the outcome of a call. Cancelled, it cancels its call, wherever that is by now."""
 
-    __slots__ = ("call", "session")
+    __slots__ = ("call", "maker", "session")
     call: OutgoingCall
     session: Session
+    maker: SessionInbound | None
+    """In whose handler it is made, where that call came over the same session."""
 
     def cancel(self, msg: Any = None) -> bool:  # as asyncio has it
         """What the task that waits calls when it is cancelled."""
@@ -119,6 +121,8 @@ class Session(Channel):
         """What the other side serves, by name."""
         self.comparison = Comparison(on_difference)
         self.dispatcher = dispatcher
+        self.lane: Any = None
+        """The dispatcher's own, from when the session opened."""
         self._owner = owner
         self._counters = counters
         self.loop = asyncio.get_running_loop()
@@ -139,6 +143,8 @@ class Session(Channel):
         self._served = core.incoming.calls
         self._codecs: dict[Method, tuple[str, MethodCodec]] = {}
         self._held: dict[SessionInbound, None] = {}
+        self.departing: dict[int, Callable[[], None]] = {}
+        """What follows when the large reply of a call has left."""
         self._conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     # --- connections: what the owner calls ----------------------------------------------------------------------------
@@ -309,6 +315,8 @@ class Session(Channel):
         """Queue a call that is not of the plainest kind."""
         core, now = self.core, self.loop.time()
         self._check(call, now)
+        if call.parent and isinstance(call.waiter, Caller):
+            call.waiter.maker = cast("SessionInbound | None", self._served.get(call.parent))
         if core.gate is Gate.AHEAD and opening.get() is self:
             core.open_call_ahead(call)
         else:
@@ -456,6 +464,8 @@ class Session(Channel):
                     self._handle(ended)
         if self._held and not core.is_congested:
             self._release_held()
+        if self.departing:
+            self._follow()
         if self._conditions:
             self._check_conditions()
         if core.wake_at < self._armed_at:
@@ -466,6 +476,17 @@ class Session(Channel):
         for call in held:
             self.dispatcher.submit(call)
         self.dispatcher.drained()
+
+    def _follow(self) -> None:
+        """Large replies may have left: what had to come after them may leave."""
+        departing, self.departing = self.departing, {}
+        while left := [ident for ident in departing if not self.outbox.is_leaving(ident)]:
+            for ident in left:
+                departing.pop(ident)()
+            self.flush()
+            departing |= self.departing
+            self.departing = {}
+        self.departing |= departing
 
     def _check_conditions(self) -> None:
         ended = self.core.state is SessionState.ENDED
@@ -562,10 +583,8 @@ class Session(Channel):
         if call.state is _PENDING:
             self._counters.calls += 1
             self.dispatcher.submit(call)
-        elif call in self._held:
-            del self._held[call]
-            call.finish()
         else:
+            self._held.pop(call, None)
             self.dispatcher.abandon(call)
 
     def _on_life(self, event: Event) -> None:
@@ -577,7 +596,14 @@ class Session(Channel):
                 else:
                     _log.info("refusing a call of %s: %s", event.request.method, event.text)
                 return
+            case Announced():
+                self.dispatcher.expect(cast(SessionInbound, event.call))
+                return
+            case Withdrawn():
+                self.dispatcher.abandon(cast(SessionInbound, event.call))
+                return
             case Opened():
+                self.lane = self.dispatcher.join(self.peer)
                 self.services = {offered.name: offered for offered in event.services}
                 self._codecs.clear()
                 self._compare()
