@@ -249,11 +249,11 @@ class IncomingCalls:
 
     # --- what is answered ---------------------------------------------------------------------------------------------
 
-    def reply(self, call: IncomingCall, body: Body, metadata: Metadata | None = None) -> None:
+    def reply(self, call: IncomingCall, body: Body, metadata: Metadata | None = None, compression: int = 0) -> None:
         """Answer with a result or a declared exception, and end the call."""
         request = call.request
         if call.state is _STARTED and not request.flags & ONEWAY:
-            self._outbox.add_reply(Reply(request.id, body, metadata))
+            self._outbox.add_reply(Reply(request.id, body, metadata, compression))
         self.finish(call)
 
     def answer_error(self, call: IncomingCall, error: Error) -> None:

@@ -42,6 +42,7 @@ request_header: Final = headers.request_header
 reply_header: Final = headers.reply_header
 _QUEUED: Final = OutgoingState.QUEUED
 _NUMBERED: Final = OUTGOING[_QUEUED][OutgoingEvent.NUMBER]
+_SHIFT: Final = headers.COMPRESSION_SHIFT
 
 
 class Gate(enum.Enum):
@@ -310,14 +311,15 @@ class Outbox:
         while queue and records < MAX_RECORDS:
             reply = queue[0]
             if type(reply) is Reply:
-                header, body = reply_header(reply), reply.body
+                header, body, flags = reply_header(reply), reply.body, reply.compression << _SHIFT
             else:
                 header, body = headers.header_and_body(reply)
+                flags = 0
             header_size, body_size = len(header), len(body)
             size = header_size + body_size
             if length + RECORD_SIZE + size > MAX_FRAME_0:
                 break
-            add_parts((pack_record(size, header_size, 0), header, body))
+            add_parts((pack_record(size, header_size, flags), header, body))
             records += 1
             length += RECORD_SIZE + size
             bodies += body_size
@@ -353,7 +355,7 @@ class Outbox:
             if length + RECORD_SIZE + size > MAX_FRAME_0:
                 call.id = 0
                 break
-            add_parts((pack_record(size, header_size, 0), header, body))
+            add_parts((pack_record(size, header_size, call.compression << _SHIFT), header, body))
             take()
             records += 1
             length += RECORD_SIZE + size
@@ -489,7 +491,7 @@ class Outbox:
 
     def _add_bulk(self, departure: Departure, message: Fragment | Request | Reply) -> None:
         header, body = headers.header_and_body(message)
-        departure.add(header, body, headers.fragment_flags(message))
+        departure.add(header, body, headers.record_flags(message))
         departure.messages.append(message)
         departure.size += RECORD_SIZE + len(header) + len(body)
         departure.bulk += len(body)
