@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from callosum.compression import Compression, PackedBody, compression_of
 from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambient_deadline, current
 from callosum.errors import ConfigurationError, DecodeError, Outcome
 from callosum.service import Cardinality, Method, Service
@@ -30,6 +31,7 @@ class StubOptions:
     """Seconds, or None."""
     key: Key | None = None
     metadata: Metadata | None = None
+    compression: Compression | None = None
 
 
 class Stub:
@@ -48,6 +50,7 @@ class Stub:
         timeout: float | None = None,
         key: Key | None = None,
         metadata: Metadata | None = None,
+        compression: Compression | str | None = None,
     ) -> Self:
         """The same stub with other options; what is not given stays as it is.
 
@@ -55,6 +58,8 @@ class Stub:
             timeout: Seconds for each call.
             key: The request key: the ordering domain of its calls at the other side.
             metadata: What travels with each call; added to what the stub has.
+            compression: What arguments and results are compressed with, where the other side can: ``snappy``, ``zstd``,
+                a `callosum.Compression`, or ``none``.
 
         Raises:
             ConfigurationError: An option has a value that cannot be.
@@ -66,6 +71,7 @@ class Stub:
             timeout=options.timeout if timeout is None else timeout,
             key=options.key if key is None else key,
             metadata=merged or None,
+            compression=options.compression if compression is None else compression_of(compression),
         )
         check_options(changed)
         return type(self)(self._peer, changed)
@@ -129,17 +135,29 @@ def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any,
         if peer.chain is not None:
             outgoing = Call(method, peer, dict(metadata or {}), options.key, deadline)
             outgoing.arguments, outgoing.keywords = args, kwargs
+            outgoing.compression = options.compression
             return await peer.chain(outgoing)
         channel: Channel = peer.route.session
         parent = 0
         if handled is not None:
             channel, parent = handled.way_to(channel)
         codec_name, codec = channel.codec(method)
-        body = codec.encode_args(*args, **kwargs) if kwargs else codec.encode_args(*args)
-        reply = await channel.call(method, codec_name, body, deadline, options.key, metadata, parent)
+        reply = await channel.call(
+            method,
+            codec_name,
+            # not by a name, which would keep the plain bytes while the call goes on
+            codec.encode_args(*args, **kwargs) if kwargs else codec.encode_args(*args),
+            deadline,
+            options.key,
+            metadata,
+            parent,
+            options.compression,
+        )
         if is_oneway:
             return None
         try:
+            if type(reply) is PackedBody:
+                reply = reply.unpack()
             return codec.decode_result(reply)
         except Exception as error:
             _note_executed(error)
@@ -175,12 +193,20 @@ async def perform_call(call: Call) -> Any:  # a result of any IDL type
     if handled is not None:
         channel, parent = handled.way_to(channel)
     codec_name, codec = channel.codec(method)
-    body = codec.encode_args(*call.arguments, **call.keywords)
-    reply = await channel.call(method, codec_name, body, call.deadline, call.key, call.metadata or None, parent)
+    reply = await channel.call(
+        method,
+        codec_name,
+        codec.encode_args(*call.arguments, **call.keywords),
+        call.deadline,
+        call.key,
+        call.metadata or None,
+        parent,
+        compression_of(call.compression),
+    )
     if method.cardinality is Cardinality.ONEWAY:
         return None
     try:
-        return codec.decode_result(reply)
+        return codec.decode_result(reply.unpack() if isinstance(reply, PackedBody) else reply)
     except Exception as error:
         _note_executed(error)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from callosum.channel import Channel, Failure, Inbound
@@ -68,13 +69,20 @@ class SessionInbound(IncomingCall, Inbound):
         session.hold(self)
         return True
 
+    def unpacked(self) -> AbstractContextManager[Body]:
+        """The body of a request that is compressed, for as long as its handler runs."""
+        return self.session.packing.unpacked(self.request)
+
     def reply(self, body: Body) -> None:
         """Answer with these bytes; too many for the other side are an error of their own."""
         session = self.session
-        if len(body) > session.core.body_bytes:
-            self.fail(session.oversized_reply(len(body)))
+        size, compression = len(body), 0
+        if size > session.core.body_bytes:
+            self.fail(session.oversized_reply(size))
             return
-        session.core.incoming.reply(self, body, None)
+        if size > session.packing.over:
+            body, compression = session.packing.pack_reply(body, self.request)
+        session.core.incoming.reply(self, body, None, compression)
         session.dispatcher.touched(session)
 
     def fail(self, failure: Failure) -> None:

@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from callosum.channel import Channel, Dispatcher, Failure
+from callosum.compression import Compression, PackedBody
 from callosum.context import Key, Metadata
 from callosum.errors import (
     CallosumError,
@@ -51,6 +52,7 @@ from callosum.service import Body, Method, MethodCodec
 from callosum.session.comparison import Comparison, OnDifference
 from callosum.session.counters import Counters
 from callosum.session.inbound import SessionInbound
+from callosum.session.packing import Packing
 from callosum.session.waking import Waiter
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ Owner = Callable[["Session", Event], None]
 """Is told of Opened, Resumed, NotResumed, Draining, Broken and Ended."""
 
 
-class Caller(Waiter[Body]):
+class Caller(Waiter[Body | PackedBody]):
     """Waits for the outcome of a call. Cancelled, it cancels its call, wherever that is by now."""
 
     __slots__ = ("call", "session")
@@ -105,8 +107,10 @@ class Session(Channel):
         owner: Owner,
         counters: Counters,
         on_difference: OnDifference = OnDifference.WARN,
+        compression: Compression | None = None,
     ) -> None:
         self.core = core
+        self.packing = Packing(compression, core.terms.limits, counters)
         self.peer: Peer  # set by the owner, before the first call can arrive
         self.services: dict[str, Offered] = {}
         """What the other side serves, by name."""
@@ -234,7 +238,7 @@ class Session(Channel):
             self._codecs[method] = found
         return found
 
-    def call(
+    def call(  # noqa: PLR0917 - a keyword costs more, and every call passes through here
         self,
         method: Method,
         codec: str,
@@ -243,12 +247,15 @@ class Session(Channel):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
-    ) -> Awaitable[Body]:
+        compression: Compression | None = None,
+    ) -> Awaitable[Body | PackedBody]:
         """One request and its reply; see `Channel.call`. Cancellation: safe; the handler is cancelled."""
         core, loop = self.core, self._loop
         caller = Caller(loop=loop)
         call = OutgoingCall(method.wire_name, method.flags, body, key, metadata, parent, codec, deadline, caller)
         caller.session, caller.call = self, call
+        if compression is not None and len(body) <= core.body_bytes:
+            self.packing.pack_request(call, compression)
         if (
             core.state is _OPEN
             and core.gate is _GATE_OPEN
@@ -305,6 +312,7 @@ class Session(Channel):
                 continue
             call.codec = call.codec or caller.session.first_encoding(call.method)
             caller.session, caller.call = self, call
+            self.packing.unpack_request(call)
             refusal = self.comparison.refusal(call.method)
             if refusal is None:
                 self.core.open_call(call, now)
@@ -471,7 +479,10 @@ class Session(Channel):
         failure = call.failure
         if failure is None:
             reply = call.reply
-            caller.set_result(b"" if reply is None else reply.body)
+            if reply is not None and reply.compression:
+                caller.set_result(self.packing.packed_reply(reply))
+            else:
+                caller.set_result(b"" if reply is None else reply.body)
         else:
             if isinstance(failure, RpcError):
                 failure.call = call.method
@@ -533,6 +544,7 @@ class Session(Channel):
             case Opened():
                 self.services = {offered.name: offered for offered in event.services}
                 self._codecs.clear()
+                self.packing.open(self.core.compressions)
                 self._compare()
             case Broken():
                 self._break(event)
