@@ -227,6 +227,19 @@ def test_a_window_that_is_said_is_no_larger_than_the_content():
     assert decompress(body, ZSTD, 600) == b"\x2a" * 600
 
 
+@KINDS
+def test_a_library_that_does_not_compare_the_sizes(kind, monkeypatch):
+    """Its backends are not all of one hand."""
+
+    def short(body, plain):
+        return 5
+
+    monkeypatch.setattr(cramjam.snappy, "decompress_raw_into", short)
+    monkeypatch.setattr(cramjam.zstd, "decompress_into", short)
+    with pytest.raises(DecodeError, match="says that it has 600 bytes, and has 5"):
+        decompress({SNAPPY: generate.SNAPPY_BODY, ZSTD: generate.ZSTD_BODY}[kind], kind, 600)
+
+
 # --- what is damaged --------------------------------------------------------------------------------------------------
 
 GOOD = frame(600, REPEATED)

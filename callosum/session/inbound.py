@@ -80,7 +80,7 @@ class SessionInbound(IncomingCall, Inbound):
         if size > session.core.body_bytes:
             self.fail(session.oversized_reply(size))
             return
-        if size > session.packing.over:
+        if size > session.pack_over:
             body, compression = session.packing.pack_reply(body, self.request)
         session.core.incoming.reply(self, body, None, compression)
         session.dispatcher.touched(session)

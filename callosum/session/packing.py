@@ -33,10 +33,10 @@ class Packing:
     """The compression of one session, in both directions.
 
     Attributes:
-        over: Bytes over which a reply may be worth it: what is not larger need not be asked about.
+        threshold: Bytes: a reply that is not larger is left alone.
     """
 
-    __slots__ = ("_counters", "_limits", "_own", "_sent", "_taken", "_unpacked", "over")
+    __slots__ = ("_counters", "_limits", "_own", "_sent", "_taken", "_unpacked", "threshold")
 
     def __init__(self, own: Compression | None, limits: Limits, counters: Counters) -> None:
         self._own = own
@@ -48,7 +48,7 @@ class Packing:
         self._sent: frozenset[int] = frozenset()
         """What may be sent: nothing while it is not known what the other side decompresses."""
         self._unpacked = 0
-        self.over = THRESHOLD if own is None else own.threshold
+        self.threshold = THRESHOLD if own is None else own.threshold
 
     def open(self, names: Iterable[str]) -> None:
         """The session has opened, and the other side decompresses these."""
@@ -70,7 +70,7 @@ class Packing:
         for name in (request.reply_compression, own):
             kind = NUMBERS.get(name, 0)
             if kind in self._sent:
-                return self._pack(body, kind, self.over)
+                return self._pack(body, kind, self.threshold)
         return body, 0
 
     def _pack(self, body: Body, kind: int, threshold: int) -> tuple[Body, int]:

@@ -111,6 +111,8 @@ class Session(Channel):
     ) -> None:
         self.core = core
         self.packing = Packing(compression, core.terms.limits, counters)
+        self.pack_over = self.packing.threshold
+        """Bytes over which a reply may be worth it; here because each reply is compared with it."""
         self.peer: Peer  # set by the owner, before the first call can arrive
         self.services: dict[str, Offered] = {}
         """What the other side serves, by name."""
@@ -479,10 +481,12 @@ class Session(Channel):
         failure = call.failure
         if failure is None:
             reply = call.reply
-            if reply is not None and reply.compression:
+            if reply is None:
+                caller.set_result(b"")
+            elif reply.compression:
                 caller.set_result(self.packing.packed_reply(reply))
             else:
-                caller.set_result(b"" if reply is None else reply.body)
+                caller.set_result(reply.body)
         else:
             if isinstance(failure, RpcError):
                 failure.call = call.method
