@@ -1,6 +1,7 @@
 """callosum: an async RPC framework. Services are defined in an IDL, carried by a session that survives broken links."""
 
 from callosum import auth
+from callosum.compression import Compression
 from callosum.connecting import ConnectEndpoint
 from callosum.context import Call, current_call, current_peer, deadline
 from callosum.endpoints import connect, listen
@@ -47,6 +48,7 @@ __all__ = [
     "Cardinality",
     "Code",
     "CodecError",
+    "Compression",
     "ConfigurationError",
     "ConnectEndpoint",
     "ConnectError",

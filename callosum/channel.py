@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from callosum.compression import Compression, PackedBody
 from callosum.context import Carrier, Key, Metadata
 from callosum.errors import Code, Detail, Outcome
 from callosum.service import Body, Method, MethodCodec
@@ -28,7 +30,7 @@ class Channel(ABC):
         """The encoding for a method that both sides know: its name as the request carries it, and its callables."""
 
     @abstractmethod
-    def call(
+    def call(  # noqa: PLR0917 - a keyword costs more, and every call passes through here
         self,
         method: Method,
         codec: str,
@@ -37,8 +39,11 @@ class Channel(ABC):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
-    ) -> Awaitable[Body]:
+        compression: Compression | None = None,
+    ) -> Awaitable[Body | PackedBody]:
         """One request and its reply: the bytes of a result or of a declared exception.
+
+        They come as a `PackedBody` where the other side has compressed them.
 
         Of a oneway nothing comes back: it returns b"" when the request was handed to a connection.
 
@@ -54,6 +59,7 @@ class Channel(ABC):
             key: The request key, or None.
             metadata: What travels with the call.
             parent: The id of the call in whose handler it is made, where that came over this channel; 0 without.
+            compression: What the bodies are compressed with, where the other side can; None: nothing is asked for.
 
         Raises:
             RpcError, TransportError: With a true ``outcome``.
@@ -125,7 +131,7 @@ class ItemStream(ABC):
         """Of unread items only the newest is kept, whatever comes from now on: the sender waits for no reader."""
 
     @abstractmethod
-    async def outcome(self) -> Body:
+    async def outcome(self) -> Body | PackedBody:
         """The bytes of the result, or of a declared exception; b"" behind a stream that went well, and for a handler.
 
         Items that nobody received are dropped. Cancellation: safe; the call goes on.
@@ -188,6 +194,15 @@ class Inbound(Carrier):
     def hold(self) -> bool:
         """Whether the carrier keeps the call, and submits it again later: where its peer takes replies too slowly."""
         return False
+
+    def unpacked(self) -> AbstractContextManager[Body]:
+        """The body of a request that is compressed, for as long as its handler runs.
+
+        Raises:
+            DecodeError: It is damaged, over the limit, or compressed with something that this side did not offer.
+            ResourceExhausted: The other side's calls take too much already.
+        """
+        return nullcontext(self.request.body)  # of a carrier that compresses nothing
 
     @abstractmethod
     def start(self) -> bool:

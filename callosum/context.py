@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from callosum.compression import Compression
 from callosum.errors import ConfigurationError, EncodeError
 from callosum.protocol.messages import Request
 from callosum.service import Method
@@ -74,10 +75,22 @@ class Call:
         metadata: What travels with the call, text to text or bytes.
         key: The request key, or None.
         deadline: The instant on the loop's clock by which the call must have ended, or None.
+        compression: At the calling side: what its bodies are compressed with where the other side can; or None.
         idempotent: Whether running it twice does no harm, by its IDL.
     """
 
-    __slots__ = ("_carrier", "arguments", "deadline", "key", "keywords", "metadata", "method", "peer", "run")
+    __slots__ = (
+        "_carrier",
+        "arguments",
+        "compression",
+        "deadline",
+        "key",
+        "keywords",
+        "metadata",
+        "method",
+        "peer",
+        "run",
+    )
 
     def __init__(
         self,
@@ -95,6 +108,7 @@ class Call:
         self.metadata = metadata
         self.key = key
         self.deadline = deadline
+        self.compression: Compression | str | None = None
         self.run: Callable[..., Awaitable[Any]] | None = None
         """The engine's: what the innermost link of the interceptors calls."""
         self._carrier = carrier

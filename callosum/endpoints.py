@@ -10,6 +10,7 @@ import importlib.metadata
 from collections.abc import Callable, Sequence
 
 from callosum.auth.base import Insecure
+from callosum.compression import Compression, compression_of
 from callosum.connecting import ConnectEndpoint, OnConnect, Order
 from callosum.errors import ConfigurationError
 from callosum.interceptors import Interceptor
@@ -44,6 +45,7 @@ def listen(
     expose_errors: bool = False,
     strict: bool = False,
     reflection: bool = False,
+    compression: Compression | str | None = None,
 ) -> ListenEndpoint:
     """Serve services at one address or several; ``async with`` opens the endpoint.
 
@@ -71,6 +73,9 @@ def listen(
         strict: Whether calls of a service are refused where the peer has another version of it, or does not serve it.
             Without it they are made, and what differs is logged when the session opens; see `Peer.differences`.
         reflection: Whether whoever may call is also told which services there are, and what their interfaces are.
+        compression: What results, and the calls of the stubs of its peers, are compressed with where the other side
+            can: ``snappy``, ``zstd`` or a `Compression`. Without it, what callers ask for. ``none``: nothing is
+            compressed, and nothing that is compressed is taken.
 
     Raises:
         ConfigurationError: At once, with every fault of every handler, of the address, or of an option.
@@ -88,6 +93,7 @@ def listen(
         scheduling,
         expose_errors,
         on_difference=_on_difference(strict=strict),
+        compression=compression_of(compression),
     )
     return ListenEndpoint(settings)
 
@@ -115,6 +121,7 @@ def connect(
     expose_errors: bool = False,
     strict: bool = False,
     reflection: bool = False,
+    compression: Compression | str | None = None,
 ) -> ConnectEndpoint:
     """Connect to one address, or to the first of several that answers; ``async with`` gives the `Peer`.
 
@@ -128,7 +135,8 @@ def connect(
         order: Of several addresses: ``given``, or ``random``.
         interceptors: Around each call of a stub, and around each handler; the first is the outermost.
         timeout, heartbeat, grace, limits, scheduling, max_concurrency, max_pending, max_concurrency_per_peer,
-            max_pending_per_peer, max_queue_delay, expose_errors, strict, reflection: As for `listen`.
+            max_pending_per_peer, max_queue_delay, expose_errors, strict, reflection,
+            compression: As for `listen`.
 
     Raises:
         ConfigurationError: At once, with every fault of every handler, of an address, or of an option.
@@ -155,6 +163,7 @@ def connect(
         info or {},
         connect_timeout,
         _on_difference(strict=strict),
+        compression_of(compression),
     )
     return ConnectEndpoint(settings, connect_timeout=connect_timeout, on_connect=on_connect, order=order)
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
+from callosum.compression import Compression, offered
 from callosum.errors import ConfigurationError, ProtocolError
 from callosum.interceptors import Interceptor, Next, compose
 from callosum.protocol import wire
@@ -50,6 +51,7 @@ class Settings:
     patience: float | None = None
     """Seconds."""
     on_difference: OnDifference = OnDifference.WARN
+    compression: Compression | None = None
 
     def __post_init__(self) -> None:
         if not self.addresses:
@@ -93,7 +95,9 @@ class Settings:
 
     def terms(self, registry: Registry) -> Terms:
         """What the endpoint brings to each handshake."""
-        return Terms(self.limits, self.heartbeat, self.grace, registry.offered, self.info, self.patience)
+        is_off = self.compression is not None and self.compression.is_off
+        compressions = () if is_off else offered()
+        return Terms(self.limits, self.heartbeat, self.grace, registry.offered, self.info, self.patience, compressions)
 
     def chain(self) -> Next | None:
         """The interceptors around each outgoing call."""

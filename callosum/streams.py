@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
 from callosum.channel import ItemStream
+from callosum.compression import PackedBody
 from callosum.errors import CallosumError, ConfigurationError, DeadlineExceeded, DecodeError, Outcome
 from callosum.service import Body
 
@@ -99,10 +100,10 @@ class Values(AsyncIterator[R], Generic[S, R]):
             pump.cancel()
             await asyncio.wait([pump])
 
-    def decode(self, body: Body) -> R:
+    def decode(self, body: Body | PackedBody) -> R:
         """One received item, or the outcome; raises the exception that the IDL declares, and DecodeError."""
         try:
-            return self._decode(body)
+            return self._decode(body.unpack() if isinstance(body, PackedBody) else body)
         except Exception as error:
             note_executed(error)
             self.items.cancel()

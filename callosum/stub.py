@@ -13,6 +13,7 @@ from collections.abc import AsyncIterable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
+from callosum.compression import Compression, PackedBody, compression_of
 from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambient_deadline, current, key_of
 from callosum.errors import ConfigurationError
 from callosum.opening import Reading, receive_stream, send_stream, split_stream
@@ -32,6 +33,7 @@ class StubOptions:
     """Seconds, or None."""
     key: Key | None = None
     metadata: Metadata | None = None
+    compression: Compression | None = None
     item_timeout: float | None = None
     """Seconds for which each item of a stream is waited for, or None."""
     overflow: Overflow | None = None
@@ -58,6 +60,7 @@ class Stub:
         timeout: float | None = None,
         key: Key | None = None,
         metadata: Metadata | None = None,
+        compression: Compression | str | None = None,
         item_timeout: float | None = None,
         overflow: Overflow | None = None,
     ) -> Self:
@@ -68,6 +71,8 @@ class Stub:
             key: The request key: the ordering domain of its calls at the other side. Without it a method whose IDL
                 names a parameter as its key takes the argument.
             metadata: What travels with each call; added to what the stub has.
+            compression: What arguments and results are compressed with, where the other side can: ``snappy``, ``zstd``,
+                a `callosum.Compression`, or ``none``.
             item_timeout: Seconds for which each item of a stream is waited for, beside the timeout of the whole.
             overflow: ``"latest"``: of the items of a stream that come faster than they are read, only the newest is
                 kept, and their sender waits for nobody.
@@ -82,6 +87,7 @@ class Stub:
             timeout=options.timeout if timeout is None else timeout,
             key=options.key if key is None else key,
             metadata=merged or None,
+            compression=options.compression if compression is None else compression_of(compression),
             item_timeout=options.item_timeout if item_timeout is None else item_timeout,
             overflow=options.overflow if overflow is None else overflow,
         )
@@ -166,17 +172,29 @@ def _calling(method: Method) -> Callable[..., Coroutine[Any, Any, Any]]:  # valu
         if peer.chain is not None:
             outgoing = Call(method, peer, dict(metadata or {}), key, deadline)
             outgoing.arguments, outgoing.keywords = args, kwargs
+            outgoing.compression = options.compression
             return await peer.chain(outgoing)
         channel: Channel = peer.route.session
         parent = 0
         if handled is not None:
             channel, parent = handled.way_to(channel)
         codec_name, codec = channel.codec(method)
-        body = codec.encode_args(*args, **kwargs) if kwargs else codec.encode_args(*args)
-        reply = await channel.call(method, codec_name, body, deadline, key, metadata, parent)
+        reply = await channel.call(
+            method,
+            codec_name,
+            # not by a name, which would keep the plain bytes while the call goes on
+            codec.encode_args(*args, **kwargs) if kwargs else codec.encode_args(*args),
+            deadline,
+            key,
+            metadata,
+            parent,
+            options.compression,
+        )
         if is_oneway:
             return None
         try:
+            if type(reply) is PackedBody:
+                reply = reply.unpack()
             return codec.decode_result(reply)
         except Exception as error:
             note_executed(error)
@@ -251,12 +269,20 @@ async def perform_call(call: Call) -> Any:  # a result of any IDL type
     if handled is not None:
         channel, parent = handled.way_to(channel)
     codec_name, codec = channel.codec(method)
-    body = codec.encode_args(*call.arguments, **call.keywords)
-    reply = await channel.call(method, codec_name, body, call.deadline, call.key, call.metadata or None, parent)
+    reply = await channel.call(
+        method,
+        codec_name,
+        codec.encode_args(*call.arguments, **call.keywords),
+        call.deadline,
+        call.key,
+        call.metadata or None,
+        parent,
+        compression_of(call.compression),
+    )
     if method.cardinality is Cardinality.ONEWAY:
         return None
     try:
-        return codec.decode_result(reply)
+        return codec.decode_result(reply.unpack() if isinstance(reply, PackedBody) else reply)
     except Exception as error:
         note_executed(error)
         raise

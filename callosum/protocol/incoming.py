@@ -261,11 +261,11 @@ class IncomingCalls:
 
     # --- what is answered ---------------------------------------------------------------------------------------------
 
-    def reply(self, call: IncomingCall, body: Body, metadata: Metadata | None = None) -> None:
+    def reply(self, call: IncomingCall, body: Body, metadata: Metadata | None = None, compression: int = 0) -> None:
         """Answer with a result or a declared exception, and end the call."""
         request = call.request
         if call.state is _STARTED and not request.flags & ONEWAY:
-            reply = Reply(request.id, body, metadata)
+            reply = Reply(request.id, body, metadata, compression)
             if not request.flags & STREAMS or not self._streams.answer(reply):
                 self._outbox.add_reply(reply)
         self.finish(call)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from callosum.channel import Failure, Flushable, Inbound, ItemStream
 from callosum.context import Call, Key, current
-from callosum.errors import Code, DecodeError, EncodeError, InvalidArgument, Outcome, RpcError
+from callosum.errors import Code, DecodeError, EncodeError, InvalidArgument, Outcome, ResourceExhausted, RpcError
 from callosum.interceptors import Interceptor, Next, compose
 from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, ONEWAY, STREAMS
 from callosum.service import Body, Method, MethodCodec
@@ -228,13 +228,28 @@ class HandlerDispatcher:
 
     # --- what a worker runs -------------------------------------------------------------------------------------------
 
-    async def _serve(self, inbound: Inbound) -> None:
+    async def _serve_packed(self, inbound: Inbound) -> None:
+        """A call whose body is compressed: it is decompressed now, when its handler is to start."""
+        try:
+            with inbound.unpacked() as body:
+                await self._serve(inbound, body)
+        except DecodeError as error:
+            self._refuse(inbound, Code.INVALID_ARGUMENT, str(error))
+        except ResourceExhausted as error:
+            self._refuse(inbound, Code.RESOURCE_EXHAUSTED, error.message)
+
+    async def _serve(self, inbound: Inbound, body: Body | None = None) -> None:
         """One call, from its bytes to its outcome. Raises nothing but what must end the loop."""
         request = inbound.request
+        if body is None:
+            if request.compression:
+                await self._serve_packed(inbound)
+                return
+            body = request.body
         target: Target = inbound.target
         codec = target.codecs[request.codec]
         try:
-            arguments = codec.decode_args(request.body)
+            arguments = codec.decode_args(body)
         except DecodeError as error:
             self._refuse(inbound, Code.INVALID_ARGUMENT, str(error))
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from callosum.channel import Channel, Failure, Inbound, ItemStream
@@ -86,6 +87,10 @@ class SessionInbound(IncomingCall, Inbound):
         session.hold(self)
         return True
 
+    def unpacked(self) -> AbstractContextManager[Body]:
+        """The body of a request that is compressed, for as long as its handler runs."""
+        return self.session.packing.unpacked(self.request)
+
     @property
     def items(self) -> ItemStream | None:
         """The end of its streams, where it has any and its caller is there."""
@@ -95,10 +100,13 @@ class SessionInbound(IncomingCall, Inbound):
     def reply(self, body: Body) -> None:
         """Answer with these bytes; too many for the other side are an error of their own."""
         session = self.session
-        if len(body) > session.core.body_bytes:
-            self.fail(session.oversized_reply(len(body)))
+        size, compression = len(body), 0
+        if size > session.core.body_bytes:
+            self.fail(session.oversized_reply(size))
             return
-        session.core.incoming.reply(self, body, None)
+        if size > session.pack_over:
+            body, compression = session.packing.pack_reply(body, self.request)
+        session.core.incoming.reply(self, body, None, compression)
         session.dispatcher.touched(session)
 
     def is_departing(self, then: Callable[[], None]) -> bool:

@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from callosum.channel import Channel, Dispatcher, Failure, ItemStream
+from callosum.compression import Compression, PackedBody
 from callosum.context import Key, Metadata
 from callosum.errors import (
     CallosumError,
@@ -53,6 +54,7 @@ from callosum.service import Body, Method, MethodCodec
 from callosum.session.comparison import Comparison, OnDifference
 from callosum.session.counters import Counters
 from callosum.session.inbound import SessionInbound
+from callosum.session.packing import Packing
 from callosum.session.streams import CallerStream
 from callosum.session.waking import Waiter
 
@@ -83,7 +85,7 @@ Owner = Callable[["Session", Event], None]
 """Is told of Opened, Resumed, NotResumed, Draining, Broken and Ended."""
 
 
-class Caller(Waiter[Body]):
+class Caller(Waiter[Body | PackedBody]):
     """Waits for the outcome of a call. Cancelled, it cancels its call, wherever that is by now."""
 
     __slots__ = ("call", "maker", "session")
@@ -114,8 +116,12 @@ class Session(Channel):
         owner: Owner,
         counters: Counters,
         on_difference: OnDifference = OnDifference.WARN,
+        compression: Compression | None = None,
     ) -> None:
         self.core = core
+        self.packing = Packing(compression, core.terms.limits, counters)
+        self.pack_over = self.packing.threshold
+        """Bytes over which a reply may be worth it; here because each reply is compared with it."""
         self.peer: Peer  # set by the owner, before the first call can arrive
         self.services: dict[str, Offered] = {}
         """What the other side serves, by name."""
@@ -259,7 +265,7 @@ class Session(Channel):
             self._codecs[method] = found
         return found
 
-    def call(
+    def call(  # noqa: PLR0917 - a keyword costs more, and every call passes through here
         self,
         method: Method,
         codec: str,
@@ -268,12 +274,15 @@ class Session(Channel):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
-    ) -> Awaitable[Body]:
+        compression: Compression | None = None,
+    ) -> Awaitable[Body | PackedBody]:
         """One request and its reply; see `Channel.call`. Cancellation: safe; the handler is cancelled."""
         core, loop = self.core, self.loop
         caller = Caller(loop=loop)
         call = OutgoingCall(method.wire_name, method.flags, body, key, metadata, parent, codec, deadline, caller)
         caller.session, caller.call = self, call
+        if compression is not None and len(body) <= core.body_bytes:
+            self.packing.pack_request(call, compression)
         if (
             core.state is _OPEN
             and core.gate is _GATE_OPEN
@@ -350,6 +359,7 @@ class Session(Channel):
                 continue
             call.codec = call.codec or caller.session.first_encoding(call.method)
             caller.adopt(self, call)  # type: ignore[arg-type]  # one that streams has a stream's caller
+            self.packing.unpack_request(call)
             refusal = self.comparison.refusal(call.method)
             if refusal is None:
                 self.core.open_call(call, now)
@@ -538,7 +548,12 @@ class Session(Channel):
         failure = call.failure
         if failure is None:
             reply = call.reply
-            caller.set_result(b"" if reply is None else reply.body)
+            if reply is None:
+                caller.set_result(b"")
+            elif reply.compression:
+                caller.set_result(self.packing.packed_reply(reply))
+            else:
+                caller.set_result(reply.body)
         else:
             if isinstance(failure, RpcError):
                 failure.call = call.method
@@ -606,6 +621,7 @@ class Session(Channel):
                 self.lane = self.dispatcher.join(self.peer)
                 self.services = {offered.name: offered for offered in event.services}
                 self._codecs.clear()
+                self.packing.open(self.core.compressions)
                 self._compare()
             case Broken():
                 self._break(event)

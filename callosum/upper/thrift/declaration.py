@@ -19,6 +19,7 @@ from callosum.upper.thrift.annotations import STREAM
 from callosum.upper.thrift.payload import MISSING, FieldSpec, scope_of, spec_of
 
 if TYPE_CHECKING:
+    from callosum.compression import Compression
     from callosum.context import Key, Metadata
 
 S = TypeVar("S")
@@ -121,7 +122,12 @@ class Stub(Protocol):
     """What a stub has besides the methods of its service."""
 
     def with_options(
-        self, *, timeout: float | None = None, key: Key | None = None, metadata: Metadata | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+        compression: Compression | str | None = None,
     ) -> Self:
         """The same stub with other options; what is not given stays as it is.
 
@@ -129,6 +135,8 @@ class Stub(Protocol):
             timeout: Seconds for each call.
             key: The request key: the ordering domain of its calls at the other side.
             metadata: What travels with each call; added to what the stub has.
+            compression: What arguments and results are compressed with, where the other side can: ``snappy``, ``zstd``,
+                a `callosum.Compression`, or ``none``.
 
         Raises:
             ConfigurationError: An option has a value that cannot be.
