@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from callosum.context import Call, current
 from callosum.errors import CallosumError, ConfigurationError
 from callosum.service import Method
-from callosum.streams import Values
+from callosum.value_stream import ValueStream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ class Reading:
     keeps_newest: bool = False
 
 
-def begin_stream(call: Call, reading: Reading) -> Values[Any, Any]:  # values of any IDL type
+def begin_stream(call: Call, reading: Reading) -> ValueStream[Any, Any]:  # values of any IDL type
     """Send the request of a call that streams, and begin to send what the caller gave to be sent."""
     method = call.method
     channel: Channel = call.peer.route.session
@@ -43,7 +43,9 @@ def begin_stream(call: Call, reading: Reading) -> Values[Any, Any]:  # values of
     items = channel.open_stream(method, codec_name, body, call.deadline, call.key, call.metadata or None, parent)
     if reading.keeps_newest:
         items.keep_newest()
-    values = Values[Any, Any](method.wire_name, items, codec.encode_item, codec.decode_result, reading.item_timeout)
+    values = ValueStream[Any, Any](
+        method.wire_name, items, codec.encode_item, codec.decode_result, reading.item_timeout
+    )
     if source is not None:
         values.start_pump(source)
     return values
@@ -51,14 +53,14 @@ def begin_stream(call: Call, reading: Reading) -> Values[Any, Any]:  # values of
 
 async def receive_stream(
     call: Call, reading: Reading, chain: Callable[[Call], Awaitable[Any]] | None
-) -> tuple[Values[Any, Any], AsyncIterable[Any]]:  # values of any IDL type
+) -> tuple[ValueStream[Any, Any], AsyncIterable[Any]]:  # values of any IDL type
     """Make a call whose handler streams, through the interceptors where there are any."""
     if chain is None:
         values = begin_stream(call, reading)
         return values, values
-    begun: list[Values[Any, Any]] = []
+    begun: list[ValueStream[Any, Any]] = []
 
-    async def innermost(inner: Call) -> Values[Any, Any]:
+    async def innermost(inner: Call) -> ValueStream[Any, Any]:
         begun.append(begin_stream(inner, reading))
         return begun[-1]
 

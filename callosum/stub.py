@@ -18,7 +18,8 @@ from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambie
 from callosum.errors import ConfigurationError
 from callosum.opening import Reading, receive_stream, send_stream, split_stream
 from callosum.service import Cardinality, Method, Service
-from callosum.streams import BidiStream, ReceiveStream, Values, note_executed
+from callosum.streams import BidiStream, ReceiveStream
+from callosum.value_stream import ValueStream, note_executed
 
 if TYPE_CHECKING:
     from callosum.channel import Channel
@@ -207,7 +208,7 @@ def _receiving(method: Method) -> Callable[..., ReceiveStream[Any]]:  # values o
     make = BidiStream[Any, Any] if method.cardinality.takes_items else ReceiveStream[Any]
 
     def stream(self: Stub, /, *args: Any, **kwargs: Any) -> ReceiveStream[Any]:  # as above
-        async def begin() -> tuple[Values[Any, Any], AsyncIterable[Any]]:  # as above
+        async def begin() -> tuple[ValueStream[Any, Any], AsyncIterable[Any]]:  # as above
             peer, options = self._peer, self._options
             reading = Reading(options.item_timeout, keeps_newest=options.overflow == "latest")
             return await receive_stream(_outgoing(self, method, args, kwargs), reading, peer.chain)

@@ -20,7 +20,7 @@ from callosum.session.lanes import Lane
 from callosum.session.registry import Registry, Target
 from callosum.session.scheduling import Place, Scheduling, Stage, Unordered, make_order, policy_for
 from callosum.session.workers import Bounds, Workers
-from callosum.streams import Values
+from callosum.value_stream import ValueStream
 
 if TYPE_CHECKING:
     from callosum.peer import Peer
@@ -296,7 +296,7 @@ class HandlerDispatcher:
 
     async def _run_stream(self, inbound: Inbound, target: Target, codec: MethodCodec, items: ItemStream) -> bytes:
         method = target.method
-        values = Values[Any, Any](method.wire_name, items, codec.encode_result, _checked(codec, method))
+        values = ValueStream[Any, Any](method.wire_name, items, codec.encode_result, _checked(codec, method))
         if method.stream is not None:
             before, after = inbound.arguments[: method.stream], inbound.arguments[method.stream :]
             inbound.arguments = (*before, values, *after)
