@@ -136,7 +136,7 @@ def seeds_in(encoding: Encoding) -> Mapping[str, bytes]:
     missing = codecs["locate"].encode_exception(e.NotFound(name="gone"))
     assert missing is not None, "the IDL declares it"
     inputs["locate-notfound"] = body("locate result", missing)
-    return inputs | streams_in(encoding)
+    return {**inputs, **streams_in(encoding)}
 
 
 def streams_in(encoding: Encoding) -> Mapping[str, bytes]:
