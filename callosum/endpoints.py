@@ -67,8 +67,8 @@ def listen(
             taken from the peers in turns.
         max_pending_per_peer: Calls of one peer that wait for a handler; more are refused at once.
         max_queue_delay: Seconds after which a call that still waits is not started any more, but refused
-            (ResourceExhausted, REJECTED, with ``retry_after``). Without it that is done where a call has a deadline,
-            and has waited so long that it would miss it.
+            (ResourceExhausted, REJECTED, with ``retry_after``). Without it, and besides, that is done where a call has
+            a deadline, and has waited so long that it would most likely miss it; with ``math.inf`` not even that.
         expose_errors: Whether callers see type and text of exceptions that the IDL does not declare.
         strict: Whether calls of a service are refused where the peer has another version of it, or does not serve it.
             Without it they are made, and what differs is logged when the session opens; see `Peer.differences`.

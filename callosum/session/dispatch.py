@@ -64,7 +64,8 @@ class HandlerDispatcher:
         """The session of a peer has opened: its policy is chosen."""
         lane = Lane()
         try:
-            lane.order = make_order(policy_for(self._scheduling, peer), partial(self._admit, lane))
+            policy = policy_for(self._scheduling, peer)
+            lane.order = make_order(policy, partial(self._admit, lane), self.workers.hurry)
         except Exception as error:  # noqa: BLE001 - whatever the user's function raises: without an order nothing runs
             lane.fault = f"no scheduling policy for {peer.address}"
             _log.error("%s: its calls are refused", lane.fault, exc_info=error)

@@ -4,11 +4,13 @@ Laws:
 1. A place is taken when a call arrives, with its first fragment. A call without a key takes none.
 2. The first of a key's line never waits for the line: it may run, and what it answers leaves at once.
 3. A place that is given up is gone at once, whatever stage its call was in, and those behind it move up.
-4. A line without places is forgotten: an idle key takes no memory.
+4. While a nested call has a place in a line, the first of the line needs no slot: all slots may be taken by handlers
+   that wait for this nested call.
+5. A line without places is forgotten: an idle key takes no memory.
 
 This is order and nothing else: no bound on how many run, no queue, no clock. Whoever holds a call asks it whether the
 call may run (`Order.ready`), tells it what became of the call (`Place.settle`, `Order.withdraw`, `Order.forsake`), and
-is told of calls that may run later (``admit``).
+is told of calls that may run later (``admit``), and of those that need no slot (``hurry``).
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 Admit = Callable[[Inbound], None]
 """Is told of a call that had to wait, and may run now."""
+Hurry = Callable[[Inbound], None]
+"""Is told of a call that needs no slot any more."""
 Send = Callable[[], None]
 """Lets the outcome of a call leave."""
 
@@ -127,12 +131,14 @@ _LEFT: Final = Stage.LEFT
 class Line:
     """The places of one key, in the order of arrival."""
 
-    __slots__ = ("expected", "first", "held", "key", "last", "running", "waiting")
+    __slots__ = ("expected", "first", "held", "key", "last", "nested", "running", "waiting")
 
     def __init__(self, key: Key) -> None:
         self.key = key
         self.first: Place | None = None
         self.last: Place | None = None
+        self.nested = 0
+        """How many are nested: made by the other side in a handler of a call of this side's."""
         self.held = 0
         """Bytes of the outcomes that are held back."""
         self.running = 0
@@ -144,6 +150,7 @@ class Line:
 
     def append(self, place: Place) -> None:
         """One more, behind all others."""
+        self.nested += place.is_nested
         place.before = self.last
         if self.last is None:
             self.first = place
@@ -153,6 +160,7 @@ class Line:
 
     def remove(self, place: Place) -> None:
         """Close up."""
+        self.nested -= place.is_nested
         before, behind = place.before, place.behind
         if before is None:
             self.first = behind
@@ -168,10 +176,12 @@ class Line:
 class Place:
     """One call's place in the line of its key."""
 
-    __slots__ = ("before", "behind", "call", "line", "order", "send", "size", "stage")
+    __slots__ = ("before", "behind", "call", "is_nested", "line", "order", "send", "size", "stage", "takes_slot")
 
     def __init__(self, call: Inbound, line: Line, order: Order) -> None:
         self.call = call
+        self.is_nested = call.request.parent != 0
+        self.takes_slot = not self.is_nested
         self.line = line
         self.order = order
         self.stage = Stage.TAKEN
@@ -196,8 +206,9 @@ class Order(ABC):
     refuses_within: ClassVar[bool]
     """What becomes of a call that is made within another one of its key: it is refused, or else it has no place."""
 
-    def __init__(self, admit: Admit) -> None:
+    def __init__(self, admit: Admit, hurry: Hurry) -> None:
         self._admit_call = admit
+        self._hurry_call = hurry
         self.lines: dict[Key, Line] = {}
 
     def take(self, call: Inbound, key: Key) -> Place | None:
@@ -207,7 +218,15 @@ class Order(ABC):
             line = self.lines[key] = Line(key)
         place = Place(call, line, self)
         line.append(place)
+        self.hurry(line)
         return place
+
+    def hurry(self, line: Line) -> None:
+        """Where a nested call may wait for the first of a line, that one waits for no slot."""
+        first = line.first
+        if line.nested and first is not None and first.takes_slot:
+            first.takes_slot = False
+            self._hurry_call(first.call)
 
     def is_within(self, makers: Iterable[Inbound], key: Key) -> bool:
         """Whether one of the calls in whose handlers a call is made has a place in the line of this key."""
@@ -268,8 +287,10 @@ class SerialOrder(Order):
         first = line.first
         if first is None:
             del self.lines[line.key]
-        elif first.stage is Stage.WAITING:
+            return
+        if first.stage is Stage.WAITING:
             self._admit(first)
+        self.hurry(line)
 
 
 class ReplyOrder(Order):
@@ -277,8 +298,8 @@ class ReplyOrder(Order):
 
     refuses_within = False
 
-    def __init__(self, admit: Admit, policy: OrderedReplies) -> None:
-        super().__init__(admit)
+    def __init__(self, admit: Admit, hurry: Hurry, policy: OrderedReplies) -> None:
+        super().__init__(admit, hurry)
         self._policy = policy
         self.held = 0
         """Bytes of the outcomes that are held back, of all lines."""
@@ -347,6 +368,7 @@ class ReplyOrder(Order):
             self._send_held(line)
         elif first.stage is Stage.WAITING:
             self._admit_waiting(first)
+        self.hurry(line)
         if self._stalled:
             self._go_on()
 
@@ -392,12 +414,12 @@ class ReplyOrder(Order):
                 self._admit_waiting(next(iter(line.waiting)))
 
 
-def make_order(policy: Policy, admit: Admit) -> Order | None:
+def make_order(policy: Policy, admit: Admit, hurry: Hurry) -> Order | None:
     """The live order of one session; None where there is none to keep."""
     match policy:
         case Unordered():
             return None
         case OrderedReplies():
-            return ReplyOrder(admit, policy)
+            return ReplyOrder(admit, hurry, policy)
         case SerializedByKey():
-            return SerialOrder(admit)
+            return SerialOrder(admit, hurry)

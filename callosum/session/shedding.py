@@ -6,11 +6,13 @@ comes where it would most likely have been in time had it not waited, and is not
 half of its method's calls take. Nothing else is refused for that: neither a call that did not wait, nor one that asks
 for less time than its method takes anyway.
 
-Besides, ``max_queue_delay`` bounds for how long any call waits, with a deadline or without.
+Besides, ``max_queue_delay`` bounds for how long any call waits, with a deadline or without. Where it is infinite,
+nothing is shed: what has waited is started as long as its deadline has not passed.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from callosum.protocol.messages import Request
@@ -32,6 +34,7 @@ class Shedding:
 
     def __init__(self, max_queue_delay: float | None) -> None:
         self._max_queue_delay = max_queue_delay
+        self._is_off = max_queue_delay == math.inf
         self._typical: dict[str, float] = {}
         """Seconds, by method: of the endpoint's own methods only, and of calls with a deadline."""
 
@@ -60,7 +63,7 @@ class Shedding:
     def too_late(self, request: Request, now: float) -> float | None:
         """Seconds for which a call has waited that is not worth starting; None where it is."""
         deadline, timeout_ms = request.deadline, request.timeout_ms
-        if deadline is None or timeout_ms is None:
+        if deadline is None or timeout_ms is None or self._is_off:
             return None
         needed, remaining, timeout = self.needed(request.method), deadline - now, timeout_ms / 1000
         return timeout - remaining if remaining < needed <= timeout else None

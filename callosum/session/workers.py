@@ -25,6 +25,7 @@ import aiojobs
 from callosum.channel import Failure, Inbound
 from callosum.errors import Code, Outcome
 from callosum.session.lanes import FairQueue, Lane
+from callosum.session.scheduling import Place
 from callosum.session.shedding import LEAST_RETRY, Shedding
 from callosum.session.waking import Waiter
 from callosum.session.watchdog import Watchdog
@@ -165,8 +166,17 @@ class Workers:
 
     def enqueue(self, call: Inbound) -> None:
         """Queue a call that may wait: it was asked before whether there are too many."""
-        (self._nested if call.request.parent else self._queue).append(call)
+        (self._queue if _takes_slot(call) else self._nested).append(call)
         call.worker = _QUEUED
+
+    def hurry(self, call: Inbound) -> None:
+        """A call needs no slot any more: where it is queued for one, it is queued with those that need none."""
+        if call.worker is _QUEUED:
+            if self._fair is not None:
+                self._fair.discard(call)
+            else:
+                self._queue.remove(call)
+            self._nested.append(call)
 
     def is_driving(self, call: Inbound) -> bool:
         """Whether the handler of a call is under way."""
@@ -184,7 +194,7 @@ class Workers:
         if worker is not _QUEUED:
             return  # it left in the batch that it came with
         call.worker = None
-        if self._fair is not None and not call.request.parent:
+        if self._fair is not None and _takes_slot(call):
             self._fair.discard(call)
             return
         self._stale += 1
@@ -361,7 +371,7 @@ class Workers:
 
         Step by step, in the handler's context.
         """
-        takes_slot = not call.request.parent
+        takes_slot = _takes_slot(call)
         fair = self._fair if takes_slot else None
         watchdog, method = self.watchdog, call.request.method
         self._slots += takes_slot
@@ -390,3 +400,11 @@ class Workers:
             self._slots -= takes_slot
             if fair is not None:
                 fair.end(call.lane)
+
+
+def _takes_slot(call: Inbound) -> bool:
+    """Whether a call counts among those that run at a time: no nested one does, nor one that such a one waits for."""
+    if call.request.parent:
+        return False
+    place: Place | None = call.place
+    return place is None or place.takes_slot

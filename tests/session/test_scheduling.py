@@ -15,9 +15,9 @@ from callosum.session.scheduling import Order, ReplyOrder, SerialOrder, Stage, c
 class Call:
     """What an order looks at of a call."""
 
-    def __init__(self, name: str, flags: int = 0) -> None:
+    def __init__(self, name: str, flags: int = 0, parent: int = 0) -> None:
         self.name = name
-        self.request = Request(1, "S/m", None, flags, b"")
+        self.request = Request(1, "S/m", None, flags, b"", parent=parent)
         self.place: Any = None
         self.departed: Any = None
         self.is_large = False
@@ -33,17 +33,25 @@ class Desk:
     def __init__(self, policy: Any) -> None:
         self.admitted: list[str] = []
         self.left: list[str] = []
-        order = make_order(policy, lambda call: self.admitted.append(call.name))  # type: ignore[attr-defined]
+        self.hurried: list[str] = []
+
+        def admit(call: Any) -> None:
+            self.admitted.append(call.name)
+
+        def hurry(call: Any) -> None:
+            self.hurried.append(call.name)
+
+        order = make_order(policy, admit, hurry)
         assert order is not None
         self.order: Order = order
 
-    def take(self, name: str, key: Any = "k", flags: int = 0) -> Any:
-        call: Any = Call(name, flags)
+    def take(self, name: str, key: Any = "k", flags: int = 0, parent: int = 0) -> Any:
+        call: Any = Call(name, flags, parent)
         call.place = self.order.take(call, key)
         return call.place
 
-    def arrive(self, name: str, key: Any = "k") -> Any:
-        place = self.take(name, key)
+    def arrive(self, name: str, key: Any = "k", parent: int = 0) -> Any:
+        place = self.take(name, key, parent=parent)
         if self.order.ready(place):
             self.admitted.append(name)
         return place
@@ -69,9 +77,9 @@ def test_each_policy_has_its_order():
     def admit(call: object) -> None:
         raise AssertionError("nothing waits")
 
-    assert make_order(Unordered(), admit) is None
-    assert isinstance(make_order(OrderedReplies(), admit), ReplyOrder)
-    assert isinstance(make_order(SerializedByKey(), admit), SerialOrder)
+    assert make_order(Unordered(), admit, admit) is None
+    assert isinstance(make_order(OrderedReplies(), admit, admit), ReplyOrder)
+    assert isinstance(make_order(SerializedByKey(), admit, admit), SerialOrder)
 
 
 def test_policies_are_values():
@@ -334,3 +342,25 @@ def test_a_call_within_another_of_its_key_has_no_place(replies):
     assert not replies.order.refuses_within
     held = replies.arrive("a")
     assert replies.order.is_within([held.call], "k")
+
+
+# --- nested calls -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", [OrderedReplies(), SerializedByKey()], ids=["OrderedReplies", "SerializedByKey"])
+def test_those_for_which_a_nested_call_waits_need_no_slot(policy):
+    desk = Desk(policy)
+    a, b = desk.arrive("a"), desk.arrive("b")
+    assert desk.hurried == []
+    nested = desk.arrive("nested", parent=7)
+    behind = desk.arrive("behind")
+    assert desk.hurried == ["a"], "the first alone"
+    assert not nested.takes_slot
+    desk.settle(a)
+    assert desk.hurried == ["a", "b"]
+    desk.order.withdraw(nested)
+    desk.settle(b)
+    assert desk.hurried == ["a", "b"], "nobody nested waits behind it"
+    assert behind.takes_slot
+    desk.settle(behind)
+    assert desk.order.lines == {}

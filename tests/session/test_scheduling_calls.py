@@ -683,6 +683,37 @@ def test_a_nested_call_waits_for_a_key_that_no_call_of_its_chain_has():
     assert order == ["outer", "busy", "-busy", "inner", "-inner", "-outer"]
 
 
+@pytest.mark.parametrize("per_peer", [None, 1])
+@pytest.mark.parametrize("outer", ["call", "poke"])
+@pytest.mark.parametrize("policy", [OrderedReplies(), SerializedByKey()], ids=POLICY_NAMES[1:])
+def test_a_nested_call_does_not_wait_for_one_that_waits_for_the_slot_of_its_maker(policy, outer, per_peer):
+    ran = []
+
+    async def call(message):
+        ran.append(message)
+        await asyncio.sleep(1)
+        if message == "outer":
+            await callosum.current_peer().stub(Agent).call("back")
+        ran.append("-" + message)
+        return message
+
+    async def back(message):
+        return await callosum.current_peer().stub(Echo, key="k").call("inner")
+
+    async def main():
+        listen = {"scheduling": policy, "max_concurrency": 1, "max_concurrency_per_peer": per_peer}
+        async with paired(Handler(call=call, poke=call), agent=Handler(call=back), listen=listen) as pair:
+            made = asyncio.create_task(getattr(pair.echo.with_options(key="j"), outer)("outer"))
+            await asyncio.sleep(0.5)
+            waits = [asyncio.create_task(pair.echo.with_options(key="k").call(f"waits {n}")) for n in range(2)]
+            await asyncio.gather(made, *waits)
+            await asyncio.sleep(5)
+            assert ran[-1] == "-outer"
+            check_nothing_is_left(pair.server)
+
+    run(main())
+
+
 def test_replies_within_a_handler_whose_reply_comes_first_do_not_wait_for_it():
     async def call(message):
         return await callosum.current_peer().stub(Agent).call("back")

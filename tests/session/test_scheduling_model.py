@@ -8,6 +8,7 @@ alone have to hold: the order of a key, one at a time, no call run twice, none l
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from callosum import OrderedReplies, Outcome, SerializedByKey, Unordered
 from callosum.protocol import outbox
 from tests.services import Agent, Echo, Handler, Refusal, paired, run
 
-EXAMPLES = int(os.environ.get("CALLOSUM_SCHEDULING_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("CALLOSUM_SCHEDULING_EXAMPLES", "40"))
 """Worlds of each kind, for each policy."""
 TIE = 0.02
 """Seconds: worlds in which a caller leaves at the instant of something else are left out, since either may be first."""
@@ -176,7 +177,6 @@ class World:
         agent = Handler(call=self.serve_back)
         options = {"scheduling": self.policy, **self.listen}
         async with paired(handler, agent=agent, listen=options | {"heartbeat": 60.0}, heartbeat=60.0) as pair:
-            await self.prepare(pair)
             tasks = []
             for plan in self.calls.values():
                 if plan.gap:
@@ -186,9 +186,6 @@ class World:
             await asyncio.sleep(500)
             self.check_nothing_is_left(pair)
         totals["worlds"] += 1
-
-    async def prepare(self, pair: Any) -> None:
-        """Before the first call."""
 
     def check_nothing_is_left(self, pair: Any) -> None:
         workers = pair.server._dispatcher.workers
@@ -230,11 +227,7 @@ class World:
 
 
 class Exact(World):
-    """There are slots for all, so that the model knows every instant."""
-
-    async def prepare(self, pair: Any) -> None:
-        shedding = pair.server._dispatcher.workers.shedding
-        shedding.needed = lambda method: 0.0
+    """There are slots for all, and nothing is shed, so that the model knows every instant."""
 
     def check_instants(self) -> None:
         """What follows from the plans alone."""
@@ -309,7 +302,7 @@ def _figures() -> Iterator[None]:
 @quick
 @given(calls=plans())
 def test_every_call_begins_and_is_answered_at_its_instant(policy, calls):
-    world = Exact(policy, calls)
+    world = Exact(policy, calls, max_queue_delay=math.inf)
     with small_fragments():
         run(world.go())
     world.check_laws()
@@ -341,7 +334,8 @@ def test_where_all_is_scarce_the_laws_hold(policy, calls, slots, pending, per_pe
     with small_fragments():
         run(world.go())
     world.check_laws()
-    assert world.most["all"] <= min(slots, per_peer or slots)
+    within = sum(plan.kind == "within" for plan in calls)  # what these wait for may take no slot
+    assert world.most["all"] <= min(slots, per_peer or slots) + within
     event(f"{policy}, {per_peer}")
 
 

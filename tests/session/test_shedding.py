@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from callosum.protocol.messages import Request
@@ -71,3 +73,10 @@ def test_no_call_waits_longer_than_is_allowed():
     assert bounded.too_long(10.0, 10.5) is None
     assert bounded.too_long(10.0, 10.75) == 0.75
     assert Shedding(None).too_long(10.0, 99.0) is None
+
+
+def test_shedding_can_be_turned_off():
+    off = Shedding(math.inf)
+    off.note("S/m", 0.1)
+    assert off.too_late(request(), 0.99) is None
+    assert off.too_long(0.0, 10_000.0) is None
