@@ -1,6 +1,6 @@
 """callosum: an async RPC framework. Services are defined in an IDL, carried by a session that survives broken links."""
 
-from callosum import auth
+from callosum import auth, blocking
 from callosum.connecting import ConnectEndpoint
 from callosum.context import Call, current_call, current_peer, deadline
 from callosum.endpoints import connect, listen
@@ -35,6 +35,7 @@ from callosum.malloc import tune_malloc
 from callosum.peer import Peer, PeerState
 from callosum.protocol.limits import Limits
 from callosum.service import Cardinality, Method, Service, ServiceClass, service_of
+from callosum.threads import in_thread
 
 __all__ = [
     "AuthenticationError",
@@ -74,10 +75,12 @@ __all__ = [
     "Unavailable",
     "Unimplemented",
     "auth",
+    "blocking",
     "connect",
     "current_call",
     "current_peer",
     "deadline",
+    "in_thread",
     "listen",
     "service_of",
     "tune_malloc",

@@ -19,6 +19,7 @@ from callosum.protocol.messages import Info
 from callosum.session.comparison import OnDifference
 from callosum.session.registry import Services
 from callosum.settings import Settings, addresses_of
+from callosum.threads import MAX_THREADS
 
 
 def listen(
@@ -33,6 +34,7 @@ def listen(
     limits: Limits | None = None,
     max_concurrency: int = 100,
     max_pending: int = 10_000,
+    max_threads: int = MAX_THREADS,
     expose_errors: bool = False,
     strict: bool = False,
     reflection: bool = False,
@@ -51,6 +53,7 @@ def listen(
         limits: The bounds of each session.
         max_concurrency: Handlers that run at a time.
         max_pending: Calls that wait for a handler; more are refused at once (ResourceExhausted, REJECTED).
+        max_threads: Threads in which handlers with `in_thread` run; the next one waits for a thread.
         expose_errors: Whether callers see type and text of exceptions that the IDL does not declare.
         strict: Whether calls of a service are refused where the peer has another version of it, or does not serve it.
             Without it they are made, and what differs is logged when the session opens; see `Peer.differences`.
@@ -72,6 +75,7 @@ def listen(
         max_pending,
         expose_errors,
         on_difference=_on_difference(strict=strict),
+        max_threads=max_threads,
     )
     return ListenEndpoint(settings)
 
@@ -92,6 +96,7 @@ def connect(
     limits: Limits | None = None,
     max_concurrency: int = 100,
     max_pending: int = 10_000,
+    max_threads: int = MAX_THREADS,
     expose_errors: bool = False,
     strict: bool = False,
     reflection: bool = False,
@@ -107,8 +112,8 @@ def connect(
         info: What the other side reads as ``peer.info``.
         order: Of several addresses: ``given``, or ``random``.
         interceptors: Around each call of a stub, and around each handler; the first is the outermost.
-        timeout, heartbeat, grace, limits, max_concurrency, max_pending, expose_errors, strict, reflection: As for
-            `listen`.
+        timeout, heartbeat, grace, limits, max_concurrency, max_pending, max_threads, expose_errors, strict,
+            reflection: As for `listen`.
 
     Raises:
         ConfigurationError: At once, with every fault of every handler, of an address, or of an option.
@@ -135,6 +140,7 @@ def connect(
         info or {},
         connect_timeout,
         _on_difference(strict=strict),
+        max_threads,
     )
     return ConnectEndpoint(settings, connect_timeout=connect_timeout, on_connect=on_connect, order=order)
 

@@ -19,6 +19,7 @@ from callosum.session.counters import Counters
 from callosum.session.dispatch import HandlerDispatcher
 from callosum.session.registry import Registry, Services
 from callosum.stub import perform_call
+from callosum.threads import MAX_THREADS
 
 PROCESS_RESEND_BYTES = 512 * 1024 * 1024
 """Bytes that all sessions of the process together keep for sending again."""
@@ -48,6 +49,7 @@ class Settings:
     patience: float | None = None
     """Seconds."""
     on_difference: OnDifference = OnDifference.WARN
+    max_threads: int = MAX_THREADS
 
     def __post_init__(self) -> None:
         if not self.addresses:
@@ -56,7 +58,7 @@ class Settings:
             raise ConfigurationError(
                 f"heartbeat={self.heartbeat!r}: give {HEARTBEAT_FLOOR} to {HEARTBEAT_CEILING:.0f} seconds"
             )
-        for name in ("grace", "timeout", "max_concurrency", "max_pending", "patience"):
+        for name in ("grace", "timeout", "max_concurrency", "max_pending", "max_threads", "patience"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 option = "connect_timeout" if name == "patience" else name
@@ -87,6 +89,7 @@ class Settings:
             max_concurrency=self.max_concurrency,
             max_pending=self.max_pending,
             expose_errors=self.expose_errors,
+            max_threads=self.max_threads,
         )
 
     def terms(self, registry: Registry) -> Terms:

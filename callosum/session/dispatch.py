@@ -17,6 +17,7 @@ from callosum.service import MethodCodec
 from callosum.session.counters import Counters
 from callosum.session.registry import Registry, Target
 from callosum.session.workers import Workers
+from callosum.threads import MAX_THREADS, Threads
 
 _log = logging.getLogger("callosum.session")
 
@@ -33,6 +34,7 @@ class HandlerDispatcher:
         max_concurrency: int = 100,
         max_pending: int = 10_000,
         expose_errors: bool = False,
+        max_threads: int = MAX_THREADS,
     ) -> None:
         self.registry = registry
         self._targets = registry.targets
@@ -43,6 +45,16 @@ class HandlerDispatcher:
         self.workers = Workers(self._serve, max_concurrency, max_pending, self._flush)
         self.drained = self.workers.run
         """A run of `submit` is over: handlers may start."""
+        self._threads = Threads(max_threads)
+
+    def open(self) -> None:
+        """Take the running loop and the current context: handlers may run."""
+        self.workers.open(self._threads.open)
+
+    async def close(self) -> None:
+        """Cancel what runs, and wait for it a bounded time; threads come last, for handlers wait for them."""
+        await self.workers.close()
+        await self._threads.close()
 
     # --- what sessions call -------------------------------------------------------------------------------------------
 

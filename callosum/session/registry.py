@@ -149,7 +149,7 @@ def _fault(method: Method, handler: Handler) -> str | None:
     if not callable(attribute):
         return f"{name} is not a method ({wanted})"
     if not _is_async(attribute):
-        return f"{name} is not async: write async def {name} ({wanted})"
+        return f"{name} is not async: write async def {name}, or @callosum.in_thread above it ({wanted})"
     try:
         inspect.signature(attribute).bind(*[None] * len(method.parameters))
     except TypeError as error:

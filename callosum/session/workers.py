@@ -77,10 +77,15 @@ class Workers:
         self._context: Context = copy_context()
         self._loop: asyncio.AbstractEventLoop
 
-    def open(self) -> None:
-        """Take the running loop and the current context, of which each handler gets a copy."""
+    def open(self, prepare: Callable[[], object]) -> None:
+        """Take the running loop and the current context, of which each handler gets a copy.
+
+        Args:
+            prepare: Run in that context first.
+        """
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
+        self._context.run(prepare)
         self._scheduler = aiojobs.Scheduler(limit=None)
         self.watchdog.start()
 

@@ -13,14 +13,15 @@ from uuid import UUID
 
 from thriftpy2.thrift import TPayload
 
+from callosum.service import BlockingServiceClass, ServiceClass, service_of
 from callosum.service import Service as EngineService
-from callosum.service import ServiceClass, service_of
 from callosum.upper.thrift.payload import MISSING, FieldSpec, scope_of, spec_of
 
 if TYPE_CHECKING:
     from callosum.context import Key, Metadata
 
 S = TypeVar("S")
+B = TypeVar("B")
 
 _ZEROS: Final[Mapping[str, Callable[[], object]]] = {
     "bool": bool,
@@ -127,8 +128,8 @@ class Stub(Protocol):
         ...
 
 
-class Service(ServiceClass[S]):
-    """The base of every service class; its body has the table of the service's own functions.
+class Service(ServiceClass[S], BlockingServiceClass[B]):
+    """The base of every service class, by the types of its stubs; its body has the table of its own functions.
 
     Args of the class statement:
         handler: The abstract class from which handlers are derived: those need no mapping in ``listen()``.

@@ -1,4 +1,7 @@
-"""Writes a service as four classes: what stub and handler both have, the stub, the handler, and the service itself."""
+"""Writes a service as five classes.
+
+What stub and handler both have, the stub, the stub that blocks, the handler, and the service itself.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ _CHANGEABLE: Final = ListValue | SetValue | MapValue | StructValue
 
 def service_lines(writer: Writer, one: Service) -> list[str]:
     """A service."""
-    parts = [_like(writer, one), _stub(writer, one), _handler(writer, one), _service(writer, one)]
+    parts = [part(writer, one) for part in (_like, _stub, _blocking_stub, _handler, _service)]
     lines: list[str] = []
     for part in parts:
         lines += ["", "", *part] if lines else part
@@ -70,6 +73,19 @@ def _stub(writer: Writer, one: Service) -> list[str]:
     return [head, *indented([f'"""Calls {names.service} on a peer: what ``peer.stub({names.service})`` returns."""'])]
 
 
+def _blocking_stub(writer: Writer, one: Service) -> list[str]:
+    """The stub of `callosum.blocking`: the same methods, which return what those of the other give once awaited."""
+    names, extended = _names(writer, one), _extended(writer, one)
+    stub = writer.scope.runtime("Stub") if extended is None else f"{extended[0]}{extended[1].blocking}"
+    lines = [
+        f'"""Calls {names.service}, and waits: what ``stub({names.service})`` of a `callosum.blocking` peer returns."""'
+    ]
+    for function in one.functions:
+        parameters, returns = _parameters(writer, function), _returns(writer, function)
+        lines += ["", *call(f"def {function_name(function.name)}(", parameters, f") -> {returns}: ...", depth=1)]
+    return [f"class {names.blocking}({stub}, {writer.scope.typing('Protocol')}):", *indented(lines)]
+
+
 def _handler(writer: Writer, one: Service) -> list[str]:
     names, extended = _names(writer, one), _extended(writer, one)
     base = writer.scope.use("abc", "ABC") if extended is None else f"{extended[0]}{extended[1].handler}"
@@ -79,7 +95,8 @@ def _handler(writer: Writer, one: Service) -> list[str]:
 
 def _service(writer: Writer, one: Service) -> list[str]:
     names, extended = _names(writer, one), _extended(writer, one)
-    arguments = [f"{writer.scope.runtime('Service')}[{names.stub}]", f"handler={names.handler}"]
+    bases = f"{writer.scope.runtime('Service')}[{names.stub}, {names.blocking}]"
+    arguments = [bases, f"handler={names.handler}"]
     if extended is not None:
         arguments.append(f"extends={extended[0]}{extended[1].service}")
     if ours := _annotations(one.annotations):
@@ -139,16 +156,25 @@ def _declared(writer: Writer, how: str, one: Field, name: str, *more: str) -> st
 def _method(writer: Writer, function: Function) -> list[str]:
     """A function as a method that does nothing, typed."""
     names = parameter_names(function.parameters)
+    parameters, returns = _parameters(writer, function), _returns(writer, function)
+    doc = docstring(function.doc, _arguments(function, names), _raised(writer, function))
+    end = f") -> {returns}:" if doc else f") -> {returns}: ..."
+    head = call(f"async def {function_name(function.name)}(", parameters, end, depth=1)
+    return [f"@{writer.scope.use('abc', 'abstractmethod')}", *head, *indented(doc)]
+
+
+def _parameters(writer: Writer, function: Function) -> list[str]:
+    names = parameter_names(function.parameters)
     parameters = ["self"]
     defaults = _defaults(writer, function.parameters)
     for one, default in zip(function.parameters, defaults, strict=True):
         annotation = writer.annotation(one.type)
         parameters.append(f"{names[one.name]}: {annotation}" + (f" = {default}" if default else ""))
-    returns = "None" if function.returns is None else writer.annotation(function.returns)
-    doc = docstring(function.doc, _arguments(function, names), _raised(writer, function))
-    end = f") -> {returns}:" if doc else f") -> {returns}: ..."
-    head = call(f"async def {function_name(function.name)}(", parameters, end, depth=1)
-    return [f"@{writer.scope.use('abc', 'abstractmethod')}", *head, *indented(doc)]
+    return parameters
+
+
+def _returns(writer: Writer, function: Function) -> str:
+    return "None" if function.returns is None else writer.annotation(function.returns)
 
 
 def _defaults(writer: Writer, parameters: tuple[Field, ...]) -> list[str]:
