@@ -158,7 +158,13 @@ class Handover:
         async def call() -> T:
             return function(*args, **kwargs)
 
-        return self._complete(Work(call))
+        work = Work(call)
+        try:
+            return self._complete(work)
+        except ConnectionLost:
+            if work.is_begun or not self.loop.is_closed():
+                raise
+            return function(*args, **kwargs)
 
     def soon(self, function: Callable[[], Awaitable[object]]) -> None:
         """Await what the function gives, in the loop, some time; nobody waits. Does nothing where the loop is gone."""

@@ -25,6 +25,8 @@ _log = logging.getLogger("callosum.blocking")
 
 EXIT_TIMEOUT: Final = 5.0
 """Seconds that what was left open has to close when the interpreter ends."""
+LINGER: Final = 1.0
+"""Seconds that what other threads wait for has to end by itself when the last endpoint is closed."""
 
 
 class Endpoint(Protocol):
@@ -43,20 +45,32 @@ class Background:
     def __init__(self) -> None:
         self._open: set[Endpoint] = set()
         self._begun = threading.Event()
+        self._error: BaseException | None = None
         self._stop: asyncio.Event
         self.thread = threading.Thread(target=self._run, name="callosum-blocking", daemon=True)
 
     def start(self) -> Self:
-        """Begin, and wait for the loop."""
+        """Begin, and wait for the loop.
+
+        Raises:
+            ConfigurationError: The system gives none.
+        """
         self.thread.start()
         self._begun.wait()
+        if self._error is not None:
+            raise ConfigurationError(f"no event loop can be had: {self._error}") from self._error
         return self
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._main())
+            with asyncio.Runner() as runner:
+                runner.get_loop()  # before there is a coroutine, which nobody would await where there is none
+                runner.run(self._main())
         except BaseException as error:  # noqa: BLE001 - SystemExit from a handler, above all: those who wait are told
+            self._error = error
             _log.error("the event loop of all blocking endpoints has ended", exc_info=error)
+        finally:
+            self._begun.set()
 
     async def _main(self) -> None:
         self.handover = Handover(asyncio.get_running_loop())
@@ -67,6 +81,8 @@ class Background:
             _log.info("%r was left open, and is closed as the interpreter ends", endpoint)
             leaving = SystemExit("the interpreter ends")
             await endpoint.__aexit__(SystemExit, leaving, None)
+        if left := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(left, timeout=LINGER)
 
     def stop(self) -> None:
         """End, and wait for the thread, a bounded time."""

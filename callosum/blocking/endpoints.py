@@ -16,7 +16,7 @@ from typing import Generic, ParamSpec, Self, TypeVar, cast
 from callosum import connecting, endpoints, listening
 from callosum.blocking.background import Background, hold, release
 from callosum.blocking.peer import Peer, PeersView
-from callosum.errors import ConfigurationError
+from callosum.errors import ConfigurationError, ConnectionLost
 from callosum.handover import BlockingIterator, Closable, Handover
 from callosum.listening import first_of
 from callosum.peer import Peer as AsyncPeer
@@ -144,8 +144,16 @@ class ListenEndpoint(_Endpoint[listening.ListenEndpoint]):
         """Each session's peer once: those that are open now, and every new one, until the endpoint closes."""
         handover = self._handover
         handover.check()
+        return self._accepted(handover)
+
+    def _accepted(self, handover: Handover) -> Iterator[Peer]:
         accepted = cast("Closable[AsyncPeer]", self._endpoint.accepted())  # an async generator
-        return (Peer(peer, handover) for peer in BlockingIterator(handover, accepted))
+        try:
+            for peer in BlockingIterator(handover, accepted):
+                yield Peer(peer, handover)
+        except ConnectionLost:
+            if self._background is not None:  # else it is closed, and the loop with it
+                raise
 
     def serve_forever(self) -> None:
         """Serve until SIGINT or SIGTERM, then drain and return; a second signal aborts.
