@@ -31,6 +31,8 @@ GLANCE: Final = 1.0
 """Seconds after which a thread that waits looks whether the loop is still there."""
 END: Final = object()
 """In the place of a value: there is none behind the last one."""
+_left_behind: set[asyncio.Task[None]] = set()
+"""Tasks that nobody waits for: a loop alone would not keep them."""
 
 
 class Work(Generic[T]):
@@ -113,14 +115,13 @@ class Handover:
         loop: The loop.
     """
 
-    __slots__ = ("_given", "_is_woken", "_pid", "_tasks", "loop")
+    __slots__ = ("_given", "_is_woken", "_pid", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._pid = os.getpid()
         self._given: deque[tuple[Work[Any], Context]] = deque()  # bounded by the threads that wait; of any type
         self._is_woken = False
-        self._tasks: set[asyncio.Task[None]] = set()
 
     # --- what threads call --------------------------------------------------------------------------------------------
 
@@ -243,8 +244,8 @@ class Handover:
 
     def _begin_alone(self, function: Callable[[], Awaitable[object]]) -> None:
         task = self.loop.create_task(_alone(function))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        _left_behind.add(task)
+        task.add_done_callback(_left_behind.discard)
 
 
 async def _alone(function: Callable[[], Awaitable[object]]) -> None:

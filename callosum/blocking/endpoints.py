@@ -166,7 +166,11 @@ class ListenEndpoint(_Endpoint[listening.ListenEndpoint]):
         def on_signal() -> None:
             (abort if stop.is_set() else stop).set()
 
-        with _signals(lambda: handover.loop.call_soon_threadsafe(on_signal)):
+        def tell() -> None:
+            if not handover.loop.is_closed():  # else it is over
+                handover.loop.call_soon_threadsafe(on_signal)
+
+        with _signals(tell):
             handover.run(_serve, self._endpoint, stop, abort)
 
     def drain(self) -> None:

@@ -53,11 +53,8 @@ class Peer:
     def stub(
         self,
         service: Any,  # as the overloads say
-        *,
-        timeout: float | None = None,
-        key: Key | None = None,
-        metadata: Metadata | None = None,
-    ) -> Any:  # as the overloads say
+        **options: Any,  # as above
+    ) -> Any:  # as above
         """A stub of a service on this peer, each of whose methods waits for its result.
 
         Args:
@@ -69,7 +66,7 @@ class Peer:
         Raises:
             ConfigurationError: As `callosum.Peer.stub`.
         """
-        stub = self._handover.read(self._peer.stub, service, timeout=timeout, key=key, metadata=metadata)
+        stub = self._handover.read(lambda: self._peer.stub(service, **options))
         return blocking_class(service_of(service))(stub, self._handover)
 
     @property

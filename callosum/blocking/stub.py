@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Self
 
 from callosum.blocking.streams import BidiStream, Pulling, ReceiveStream, Source
-from callosum.context import Key, Metadata
 from callosum.handover import Handover
 from callosum.service import Cardinality, Method, Service
 from callosum.stub import Stub as AsyncStub
@@ -25,21 +24,15 @@ class Stub:
         self._stub = stub
         self._handover = handover
 
-    def with_options(
-        self,
-        *,
-        timeout: float | None = None,
-        key: Key | None = None,
-        metadata: Metadata | None = None,
-    ) -> Self:
-        """The same stub with other options; see the async side's."""
-        changed: AsyncStub = self._stub.with_options(timeout=timeout, key=key, metadata=metadata)
-        return type(self)(changed, self._handover)
+    def with_options(self, **options: Any) -> Self:  # those of the async side
+        """The same stub with other options; what is not given stays as it is. They are those of the async side."""
+        return type(self)(self._stub.with_options(**options), self._handover)
 
     def __repr__(self) -> str:
         return f"<blocking {self._stub!r}>"
 
 
+Stub.with_options.__signature__ = inspect.signature(AsyncStub.with_options)  # type: ignore[attr-defined]
 _classes: dict[Service, type[Stub]] = {}
 
 

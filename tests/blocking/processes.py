@@ -14,10 +14,11 @@ from tests.services import Echo, Agent, Handler
 """
 
 
-def program(text: str, **options: object) -> subprocess.Popen[str]:
+def program(text: str) -> subprocess.Popen[str]:
     """Begin a program; its output is text."""
     source = PREFACE + textwrap.dedent(text)
-    command = [sys.executable, "-W", "error", "-c", source]
+    forks = "ignore:This process:DeprecationWarning"  # what Python 3.12 says of every fork beside threads
+    command = [sys.executable, "-W", "error", "-W", forks, "-c", source]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

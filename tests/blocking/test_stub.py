@@ -9,6 +9,7 @@ from callosum import blocking
 from callosum.blocking.stub import blocking_class
 from callosum.errors import ConfigurationError, EncodeError, Outcome
 from callosum.service import service_of
+from callosum.stub import Stub as AsyncStub
 from callosum.stub import stub_class
 from callosum.upper import thrift
 from tests.services import Echo, Handler, Refusal, new_address
@@ -71,6 +72,9 @@ def test_options(peer: blocking.Peer) -> None:
     assert stub.with_options(timeout=5.0, key="a", metadata={"a": "b"}).say("x") == "x"
     with pytest.raises(ConfigurationError, match="timeout=0"):
         stub.with_options(timeout=0)
+    with pytest.raises(TypeError):
+        stub.with_options(patience=1)
+    assert inspect.signature(type(stub).with_options) == inspect.signature(AsyncStub.with_options)
     assert "blocking <stub of Echo" in repr(stub)
 
 
