@@ -38,11 +38,18 @@ class Endpoint(Protocol):
 
 
 class Background:
-    """One loop and its thread, from the first endpoint to the last."""
+    """One loop and its thread, from the first endpoint to the last.
+
+    Attributes:
+        handover: The way to the loop.
+        thread: Its thread.
+        is_over: Whether the loop has ended, or is about to.
+    """
 
     handover: Handover
 
     def __init__(self) -> None:
+        self.is_over = False
         self._open: set[Endpoint] = set()
         self._begun = threading.Event()
         self._error: BaseException | None = None
@@ -65,7 +72,10 @@ class Background:
         try:
             with asyncio.Runner() as runner:
                 runner.get_loop()  # before there is a coroutine, which nobody would await where there is none
-                runner.run(self._main())
+                try:
+                    runner.run(self._main())
+                finally:
+                    self.is_over = True
         except BaseException as error:  # noqa: BLE001 - SystemExit from a handler, above all: those who wait are told
             self._error = error
             _log.error("the event loop of all blocking endpoints has ended", exc_info=error)
@@ -131,7 +141,7 @@ def hold(endpoint: Endpoint) -> Background:
         if _process.is_ending:
             raise ConfigurationError("the interpreter is ending: nothing can be opened any more")
         background = _process.background
-        if background is None or not background.thread.is_alive():
+        if background is None or background.is_over:
             background = _process.background = Background().start()
         background.add(endpoint)
         return background

@@ -91,8 +91,10 @@ class _Endpoint(Generic[A]):
         background.handover.check()
         self._background = None
         try:
-            if background.thread.is_alive():
-                background.handover.run_to_end(self._endpoint.__aexit__, kind, error, traceback)
+            background.handover.run_to_end(self._endpoint.__aexit__, kind, error, traceback)
+        except ConnectionLost:
+            if not background.handover.loop.is_closed():  # else it has ended by itself, and with it all that was open
+                raise
         finally:
             release(background, self._endpoint)
 
