@@ -11,7 +11,7 @@ import platform
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks import measure, overload, peers, report
+from benchmarks import blocking, measure, overload, peers, report
 from benchmarks.targets import targets
 from benchmarks.workloads import NAMES as WORKLOADS
 
@@ -40,6 +40,9 @@ def arguments() -> argparse.Namespace:
         "--tune-malloc",
         action="store_true",
         help="keep large blocks in the processes, of all peers alike; the 1 MiB echo is measured both ways anyhow",
+    )
+    parser.add_argument(
+        "--blocking", action="store_true", help="instead: calls that block, beside grpc's sync API (blocking.json)"
     )
     parser.add_argument("--json", type=Path, default=RESULTS, help=f"where the figures go (default: {RESULTS.name})")
     return parser.parse_args()
@@ -91,6 +94,9 @@ def main() -> None:
     """Measure and report. A target that is short is said, and is no failure: machines differ."""
     options = arguments()
     wanted = plan(options)
+    if options.blocking:
+        blocking.report(wanted.rounds, wanted.seconds)
+        return
     results = measure.all_peers(list(installed(options.peers)), wanted)
     reached = targets(results["default"])
     under_load = None

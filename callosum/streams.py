@@ -11,9 +11,9 @@ import asyncio
 import enum
 import logging
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from callosum.errors import ConfigurationError
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 S = TypeVar("S")
+R_co = TypeVar("R_co", covariant=True)
+S_contra = TypeVar("S_contra", contravariant=True)
 _log = logging.getLogger("callosum.streams")
 
 
@@ -193,3 +195,30 @@ class BidiStream(ReceiveStream[R], Generic[S, R]):
         """No more items from here; the other side's may go on. Cancellation: safe."""
         values = await self._start()
         values.items.end()
+
+
+class BlockingReceiveStream(Iterator[R_co], Protocol[R_co]):
+    """What a stub of `callosum.blocking` returns where the handler streams: an iterator, and a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+    def close(self) -> None:
+        """Leave: where the call has not ended, its handler is cancelled."""
+
+
+class BlockingBidiStream(BlockingReceiveStream[R_co], Protocol[S_contra, R_co]):
+    """The same, and a stream to the handler."""
+
+    def send(self, value: S_contra, /) -> None:
+        """Send one item; wait while the other side takes no more."""
+
+    def end(self) -> None:
+        """No more items from here; the other side's may go on."""

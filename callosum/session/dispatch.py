@@ -20,6 +20,7 @@ from callosum.session.lanes import Lane
 from callosum.session.registry import Registry, Target
 from callosum.session.scheduling import Place, Scheduling, Stage, Unordered, make_order, policy_for
 from callosum.session.workers import Bounds, Workers
+from callosum.threads import MAX_THREADS, Threads
 from callosum.value_stream import ValueStream
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class HandlerDispatcher:
         bounds: Bounds = _DEFAULT,
         scheduling: Scheduling = _UNORDERED,
         expose_errors: bool = False,
+        max_threads: int = MAX_THREADS,
     ) -> None:
         self.registry = registry
         self._targets = registry.targets
@@ -57,6 +59,16 @@ class HandlerDispatcher:
         self.workers = Workers(self._serve, bounds, self._flush, self._reject)
         self.drained = self.workers.run
         """A run of `submit` is over: handlers may start."""
+        self._threads = Threads(max_threads)
+
+    def open(self) -> None:
+        """Take the running loop and the current context: handlers may run."""
+        self.workers.open(self._threads.open)
+
+    async def close(self) -> None:
+        """Cancel what runs, and wait for it a bounded time; threads come last, for handlers wait for them."""
+        await self.workers.close()
+        await self._threads.close()
 
     # --- what sessions call -------------------------------------------------------------------------------------------
 

@@ -104,10 +104,15 @@ class Workers:
         self._context: Context = copy_context()
         self._loop: asyncio.AbstractEventLoop
 
-    def open(self) -> None:
-        """Take the running loop and the current context, of which each handler gets a copy."""
+    def open(self, prepare: Callable[[], object]) -> None:
+        """Take the running loop and the current context, of which each handler gets a copy.
+
+        Args:
+            prepare: Run in that context first.
+        """
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
+        self._context.run(prepare)
         self._scheduler = aiojobs.Scheduler(limit=None)
         self.watchdog.start()
 
@@ -172,8 +177,8 @@ class Workers:
     def hurry(self, call: Inbound) -> None:
         """A call needs no slot any more: where it is queued for one, it is queued with those that need none."""
         if call.worker is _QUEUED:
-            if self._fair is not None:
-                self._fair.discard(call)
+            if isinstance(self._queue, FairQueue):
+                self._queue.discard(call)
             else:
                 self._queue.remove(call)
             self._nested.append(call)
