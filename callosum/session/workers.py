@@ -172,10 +172,11 @@ class Workers:
     def hurry(self, call: Inbound) -> None:
         """A call needs no slot any more: where it is queued for one, it is queued with those that need none."""
         if call.worker is _QUEUED:
-            if self._fair is not None:
-                self._fair.discard(call)
+            queue = self._queue
+            if isinstance(queue, deque):
+                queue.remove(call)
             else:
-                self._queue.remove(call)
+                queue.discard(call)
             self._nested.append(call)
 
     def is_driving(self, call: Inbound) -> bool:
