@@ -241,7 +241,7 @@ class HandlerDispatcher:
             return
         inbound.arguments = arguments
         current.set(inbound)
-        began = 0.0 if request.deadline is None else self.workers.now()
+        began = 0.0 if request.deadline is None else inbound.since
         try:
             if self._chain is None:
                 result = await target.run(*arguments)

@@ -345,13 +345,14 @@ class Workers:
         request, now = call.request, self._loop.time()
         if request.deadline is not None and now >= request.deadline:
             failure = Failure(Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran")
-        elif request.parent:
-            return False  # it did not wait for others
         else:
-            waited = self.shedding.too_late(request, now)
-            if waited is None and self.bounds.max_queue_delay is not None:
-                waited = self.shedding.too_long(call.since, now)
+            waited = None
+            if not request.parent:  # that one did not wait for others
+                waited = self.shedding.too_late(request, now)
+                if waited is None and self.bounds.max_queue_delay is not None:
+                    waited = self.shedding.too_long(call.since, now)
             if waited is None:
+                call.since = now
                 return False
             text = f"overloaded: it waited for {waited:.3f} s, and was not started"
             retry_after = max(LEAST_RETRY, waited)
