@@ -159,7 +159,7 @@ class Inbound(Carrier):
         worker: Who runs it, set by the dispatcher.
         lane: What `Dispatcher.join` gave for its caller.
         place: Its place in the order of its key, set by the dispatcher; None where it has none.
-        since: Since when it waits, on the loop's clock, set by the dispatcher where it looks at it.
+        since: Since when it waits or, later, runs: on the loop's clock, set by the dispatcher where it looks at it.
     """
 
     __slots__ = ()

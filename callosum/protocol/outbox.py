@@ -272,6 +272,8 @@ class Outbox:
 
     def is_leaving(self, ident: int) -> bool:
         """Whether the reply of a call is large, and has not left as a whole."""
+        if not self._bulk:
+            return False  # nearly always
         return any(isinstance(entry, BulkReply) and entry.reply.id == ident for entry in self._bulk)
 
     def clear(self) -> None:

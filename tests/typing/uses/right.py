@@ -237,7 +237,7 @@ async def streams(peer: callosum.Peer) -> None:
     async with feed.with_options(timeout=3).talk() as talk:
         assert_type(talk, callosum.BidiStream[Item, Payment])
         await talk.send(Item(1))
-        talk.end()
+        await talk.end()
         assert_type(await anext(talk), Payment)
     async for payment in more.talk(said()):
         assert_type(payment, Payment)
