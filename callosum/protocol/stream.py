@@ -20,7 +20,7 @@ from callosum.protocol.calls import (
     SendingState,
 )
 from callosum.protocol.limits import ITEM_COST, STREAM_WINDOW
-from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, STREAMS, Body, End, Error, Reply
+from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, ONEWAY, STREAMS, Body, End, Error, Reply
 
 Terminal = End | Reply | Error
 """What ends the items of one side."""
@@ -48,7 +48,7 @@ class Stream:
         "granted",
         "header",
         "ident",
-        "is_hungry",
+        "is_held",
         "is_in_turn",
         "items",
         "keeps_newest",
@@ -58,6 +58,7 @@ class Stream:
         "queue",
         "receiving",
         "sending",
+        "waited_at",
         "waiter",
         "window",
     )
@@ -79,6 +80,8 @@ class Stream:
         """Bytes that may still be sent; below 0 after an overdraft."""
         self.is_in_turn = False
         """Whether it is among those that leave in turn."""
+        self.is_held = False
+        """Whether what waits here was brought from another session, and is not counted in this one yet."""
         self.awaits_credit = False
         # what is received
         self.receiving = ReceivingState.OPEN if receives else ReceivingState.CLOSED
@@ -90,8 +93,8 @@ class Stream:
         """Bytes of it that the other side has not used."""
         self.owed = 0
         """Bytes that were read, and not yet given back."""
-        self.is_hungry = False
-        """Whether the reader has waited since the other side last got credit."""
+        self.waited_at = -1
+        """What was owed when the reader last waited; -1 where it has not since the other side last got credit."""
         self.awaits_item = False
         self.keeps_newest = False
         """Whether an unread item gives way to the next one."""
@@ -125,10 +128,11 @@ class StreamingCall(OutgoingCall):
         """Make its stream; once, before it is queued."""
         flags = self.flags
         assert flags & STREAMS, "its method streams"
+        assert not flags & ONEWAY, "what is not answered does not stream"
         self.stream = Stream(sends=bool(flags & ITEMS_FOLLOW), receives=bool(flags & ITEMS_WANTED))
 
     def twin(self) -> StreamingCall:
-        """The same call on another session, with what waits to be sent."""
+        """The same call on another session, with what waits to be sent. Whoever waits at the old one looks again."""
         twin = StreamingCall(
             self.method,
             self.flags,
@@ -143,6 +147,5 @@ class StreamingCall(OutgoingCall):
         twin.begin()
         old, new = self.stream, twin.stream
         new.waiter, new.keeps_newest = old.waiter, old.keeps_newest
-        new.awaits_item, new.awaits_credit = old.awaits_item, old.awaits_credit
         new.sending, new.queue = old.sending, deque(old.queue)
         return twin

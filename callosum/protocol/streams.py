@@ -2,17 +2,20 @@
 
 Laws: what the two sides count is the same, record by record, so that nothing is lost over cuts: each byte that a
 sender counts comes back in one `StreamCredit`, or is taken back where it never left. Items arrive only in the credit
-that was given; who sends more breaks the protocol. A stream's window grows while its reader waits for it, and never
-beyond what the streams of a peer share.
+that was given, and credit comes back only for what was sent; who sends more of either breaks the protocol. A stream's
+window grows while its reader waits for it, and never beyond what the streams of a peer share.
+
+Who waits is told: by an event of the stream where there is an item or credit, by the event of the call where that has
+ended. A reader who leaves a call that goes on holds its sender as soon as the window is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, cast
 
 from callosum.errors import Code, ProtocolError
-from callosum.protocol.assembly import Assembly
+from callosum.protocol.assembly import Assembly, Refusal
 from callosum.protocol.calls import (
     IncomingCall,
     IncomingState,
@@ -54,39 +57,56 @@ Refuse = Callable[[int, Code, str, list[Event]], None]
 class Streams:
     """The streams of one session, both those of calls that this side makes and those of calls that it serves."""
 
-    def __init__(self, limits: Limits, outbox: Outbox) -> None:
+    def __init__(self, first_id: int, limits: Limits, outbox: Outbox) -> None:
+        self._own_parity = first_id % 2
         self._outbox = outbox
         self._flows = outbox.streams
         self._largest = max(limits.stream_bytes, STREAM_WINDOW)
+        self._body_limit = limits.body_bytes
         self._assembly = Assembly(limits.body_bytes, limits.unfinished_bytes)
         self._blocked: dict[Stream, None] = {}
         """The streams whose owners wait for credit, the one that waits longest first."""
-        self._overdraft = limits.body_bytes + ITEM_COST
-        """Bytes of one item that goes over what all share."""
+        self.woken: list[Stream] = []
+        """Those of them that may send again, and whose owners were not told yet: see `take_woken`."""
+        self._overdraft = limits.body_bytes + ITEM_COST + STREAM_WINDOW
+        """Bytes of one item that goes over what all share, or of what a stream brought from another session."""
         self._granted = STREAMS_WINDOW
         """Bytes of all streams that the other side has not used."""
         self._owed = 0
         """Bytes of them that were read or dropped, and not yet given back."""
         self._growth = 0
         """Bytes by which windows have grown."""
+        self._is_over = False
+        self.is_begun: Callable[[int], bool] = _is_begun
+        """Whether there may be items of the call of an id; set by the core."""
         self.refuse: Refuse = _cannot_refuse
         """Set by the core."""
 
     # --- what is sent -------------------------------------------------------------------------------------------------
 
     def open(self, call: StreamingCall) -> None:
-        """A call of this side is queued; what it brings from another session counts here."""
+        """A call of this side is queued; what it brings from another session counts here, once there is room."""
         stream = call.stream
-        for one in stream.queue:
-            if not isinstance(one, End | Reply | Error):
-                self._spend(stream, cost(one))
+        if stream.queue:
+            stream.is_held = True
+            self._blocked[stream] = None
+            if self._outbox.streams_left > 0:
+                self._admit(stream)
+
+    def _admit(self, stream: Stream) -> None:
+        """What a stream has brought from another session may leave."""
+        del self._blocked[stream]
+        stream.is_held = False
+        self._spend(stream, _size_of(stream.queue))
+        if stream.ident:
+            self._outbox.add_stream(stream)
 
     def try_send(self, stream: Stream, body: Body) -> bool:
         """Queue one item; False where it must wait for credit. The stream is named in an event once it may send.
 
         The caller has seen that the stream is open for sending.
         """
-        if stream.credit <= 0 or self._outbox.streams_left <= 0:
+        if stream.credit <= 0 or self._outbox.streams_left <= 0 or stream.is_held:
             stream.awaits_credit = True
             self._blocked[stream] = None
             return False
@@ -99,39 +119,73 @@ class Streams:
     def stop_waiting(self, stream: Stream) -> None:
         """Who waited for credit has left."""
         stream.awaits_credit = False
-        self._blocked.pop(stream, None)
+        if not stream.is_held:
+            self._blocked.pop(stream, None)
 
     def _spend(self, stream: Stream, size: int) -> None:
         stream.credit -= size
         self._outbox.streams_left -= size
 
-    def finish(self, stream: Stream, terminal: Terminal) -> None:
-        """There are no more items from here: this leaves behind them."""
+    def free(self, size: int) -> None:
+        """So much was counted, and does not leave."""
+        was_full = self._outbox.streams_left <= 0
+        self._outbox.streams_left += size
+        if was_full and self._blocked:
+            self._wake(self.woken)
+
+    def take_woken(self) -> list[Stream]:
+        """The streams to name in events: their owners wait, and may send again because others do not."""
+        woken, self.woken = self.woken, []
+        return [stream for stream in woken if stream.sending is _SENDING]
+
+    def _wake(self, told: list[Stream] | list[Event]) -> None:
+        """There is shared credit again."""
+        for stream in list(self._blocked):
+            if self._outbox.streams_left <= 0:
+                return
+            if stream.is_held:
+                self._admit(stream)
+                if stream.awaits_credit and stream.credit <= 0:
+                    self._blocked[stream] = None
+            if stream.awaits_credit and stream.credit > 0:
+                self._tell(stream, told)
+
+    def _tell(self, stream: Stream, told: list[Stream] | list[Event]) -> None:
+        self._blocked.pop(stream, None)
+        stream.awaits_credit = False
+        told.append(stream)
+
+    def finish(self, stream: Stream, end: End) -> None:
+        """There are no more items from here: an END leaves behind them. It may be made before the call has its id."""
         stream.move_sending(SendingEvent.FINISH)
-        stream.queue.append(terminal)
-        if not isinstance(terminal, End):
-            self._outbox.held_outcomes += 1
-        if not stream.is_in_turn and stream.ident:
+        stream.queue.append(end)
+        if not stream.is_in_turn and stream.ident and not stream.is_held:
             self._outbox.add_stream(stream)
 
     def on_control(self, message: StreamCredit | End, events: list[Event]) -> None:
         """The other side permits more, or has sent its last item."""
+        if not self.is_begun(message.id):
+            raise ProtocolError(f"a {type(message).__name__} of a call {message.id} that was not begun")
         if isinstance(message, End):
             self._complete(message.id, events)
         else:
             self._on_credit(message, events)
 
     def _on_credit(self, credit: StreamCredit, events: list[Event]) -> None:
+        left = self._outbox.streams_left
+        if credit.consumed > STREAMS_WINDOW - left:
+            raise ProtocolError(f"{credit.consumed} bytes of streams come back; {STREAMS_WINDOW - left} are away")
+        self._outbox.streams_left = left + credit.consumed
         stream = self._flows.get(credit.id)
         if stream is not None:
             stream.credit += credit.size
-        self._outbox.streams_left += credit.consumed
-        if self._blocked and self._outbox.streams_left > 0:
-            ready = [stream for stream in self._blocked if stream.credit > 0]
-            for stream in ready:
-                del self._blocked[stream]
-                stream.awaits_credit = False
-                events.append(stream)
+            if stream.credit > STREAMS_WINDOW:
+                raise ProtocolError(f"the stream of the call {credit.id} may have more than all streams together")
+        if self._blocked and left + credit.consumed > 0:
+            if left <= 0:
+                self._wake(events)
+            elif stream is not None and stream.awaits_credit and stream.credit > 0:
+                self._tell(stream, events)  # all others wait for credit of their own
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
@@ -142,7 +196,7 @@ class Streams:
         stream.begin(request.id)
         self._flows[request.id] = stream
 
-    def arrive(self, item: Item, last_id: int, events: list[Event]) -> None:
+    def arrive(self, item: Item, events: list[Event]) -> None:
         """An item, or the last fragment of one."""
         ident, body = item.id, item.body
         stream = self._flows.get(ident)
@@ -153,31 +207,36 @@ class Streams:
         else:
             size = len(body) + ITEM_COST
             if stream is None or stream.receiving is not _RECEIVING:
-                self._skip(ident, size, last_id)
+                self._skip(stream, ident, size)
                 return
             self._take_credit(stream, size)
-        if stream is None:
-            return
-        if stream.keeps_newest and stream.items:
-            self._give_back(stream, cost(stream.items.popleft()))
+            if size > self._body_limit + ITEM_COST:
+                self._owe(ident, size)
+                self.refuse(ident, Code.RESOURCE_EXHAUSTED, f"an item {Refusal.TOO_LARGE.value}", events)
+                return
+        assert stream is not None, "what has an unfinished item is open"
+        if stream.keeps_newest:
+            self._drop_unread(stream)
         stream.items.append(body)
         if stream.awaits_item:
             stream.awaits_item = False
             events.append(stream)
 
-    def arrive_fragment(self, fragment: Fragment, last_id: int, events: list[Event]) -> None:
+    def _drop_unread(self, stream: Stream) -> None:
+        while stream.items:
+            self._give_back(stream, cost(stream.items.popleft()))
+
+    def arrive_fragment(self, fragment: Fragment, events: list[Event]) -> None:
         """A piece of an item, but not the last."""
         ident, size = fragment.id, len(fragment.body)
         key = (int(Type.ITEM), ident)
-        if key in self._assembly.unfinished:
-            self._add_fragment(key, fragment.body, 0, events)
-            return
-        stream = self._flows.get(ident)
-        if stream is None or stream.receiving is not _RECEIVING:
-            self._skip(ident, size, last_id)
-            return
-        self._take_credit(stream, 0)
-        self._assembly.begin(key, cast(Item, fragment.message))
+        if key not in self._assembly.unfinished:
+            stream = self._flows.get(ident)
+            if stream is None or stream.receiving is not _RECEIVING:
+                self._skip(stream, ident, size)
+                return
+            self._take_credit(stream, 0)
+            self._assembly.begin(key, cast(Item, fragment.message))
         self._add_fragment(key, fragment.body, 0, events)
 
     def _add_fragment(self, key: tuple[int, int], body: Body, more: int, events: list[Event]) -> bool:
@@ -200,32 +259,39 @@ class Streams:
     def _count(self, stream: Stream, size: int) -> None:
         stream.granted -= size
         self._granted -= size
-        if (
-            self._granted < -self._overdraft
-        ):  # items of different streams arrive in another order than they were counted
+        if self._granted < -self._overdraft:
+            # not 0: items of different streams arrive in another order than they were counted
             raise ProtocolError("the streams have more under way than they share")
 
-    def _skip(self, ident: int, size: int, last_id: int) -> None:
+    def _skip(self, stream: Stream | None, ident: int, size: int) -> None:
         """What nobody reads is given back as it comes in."""
-        if ident > last_id:
+        if stream is not None:
+            if stream.receiving is ReceivingState.COMPLETE:
+                raise ProtocolError(f"an item of the call {ident} after its END")
+        elif not self.is_begun(ident):
             raise ProtocolError(f"an item of a call {ident} that was not begun")
         self._granted -= size
         self._owe(ident, size)
 
     def _complete(self, ident: int, events: list[Event]) -> None:
+        if ident % 2 == self._own_parity:
+            raise ProtocolError(f"an END of the call {ident} by the side that answers it")
         stream = self._flows.get(ident)
-        if stream is not None and stream.receiving is _RECEIVING:
-            stream.move_receiving(ReceivingEvent.COMPLETE)
-            if stream.awaits_item:
-                stream.awaits_item = False
-                events.append(stream)
+        if stream is None or stream.receiving is ReceivingState.CLOSED:
+            return  # nobody reads
+        if stream.receiving is not _RECEIVING or (int(Type.ITEM), ident) in self._assembly.unfinished:
+            raise ProtocolError(f"a second END of the call {ident}, or one within an item")
+        stream.move_receiving(ReceivingEvent.COMPLETE)
+        if stream.awaits_item:
+            stream.awaits_item = False
+            events.append(stream)
 
     # --- what is read -------------------------------------------------------------------------------------------------
 
     def take(self, stream: Stream) -> Body | None:
         """The next unread item, or None where none is here."""
         if not stream.items:
-            stream.is_hungry = True
+            stream.waited_at = stream.owed
             return None
         body = stream.items.popleft()
         self._give_back(stream, len(body) + ITEM_COST)
@@ -254,15 +320,18 @@ class Streams:
             self._return_shared(stream.ident)
             return
         more = owed + self._grow(stream)
-        stream.owed = 0
+        stream.owed, stream.waited_at = 0, -1
         stream.granted += more
         self._outbox.add_control(StreamCredit(stream.ident, more, self._take_owed()))
 
     def _grow(self, stream: Stream) -> int:
-        """Bytes by which the window grows: where the reader waits, and the window is what the sender waits for."""
-        if not stream.is_hungry or stream.granted > 0 or stream.items:
+        """Bytes by which the window grows: where the reader waited, and then a good part of a window came at once.
+
+        So comes what is held up by the window. What comes by itself, comes piece by piece as it is made.
+        """
+        waited = stream.waited_at
+        if waited < 0 or (stream.owed - waited) * 8 < stream.window or stream.keeps_newest:
             return 0
-        stream.is_hungry = False
         more = min(stream.window, self._largest - stream.window, _GROWTH - self._growth)
         stream.window += more
         self._growth += more
@@ -278,7 +347,8 @@ class Streams:
         self._return_shared(ident)
 
     def _return_shared(self, ident: int) -> None:
-        if self._owed >= _RETURN_SHARED:
+        # no less than what is left: what others have unread must not let the other side wait for the rest
+        if (self._owed >= _RETURN_SHARED or self._owed >= self._granted) and not self._is_over:
             self._outbox.add_control(StreamCredit(ident, 0, self._take_owed()))
 
     def _take_owed(self) -> int:
@@ -300,12 +370,14 @@ class Streams:
         if size:
             self._owe(stream.ident, size)
 
-    def answer(self, terminal: Reply | Error) -> bool:
+    def answer(self, outcome: Reply | Error) -> bool:
         """The outcome of a call of the other side; False where it need not wait for items, and leaves by itself."""
-        stream = self._flows.get(terminal.id)
+        stream = self._flows.get(outcome.id)
         if stream is None or stream.sending is not _SENDING or not stream.queue:
             return False
-        self.finish(stream, terminal)
+        stream.move_sending(SendingEvent.FINISH)
+        stream.queue.append(outcome)  # it is in turn: items are before it
+        self._outbox.hold_outcome(outcome)
         return True
 
     def handler_ended(self, ident: int) -> None:
@@ -326,25 +398,41 @@ class Streams:
             self._drop_sending(stream)
 
     def _drop_sending(self, stream: Stream) -> None:
-        self.stop_waiting(stream)
+        stream.awaits_credit = False
+        self._blocked.pop(stream, None)
         if stream.sending is SendingState.ENDED:
             return
-        if stream.sending is SendingState.ENDING and not isinstance(stream.queue[-1], End):
-            self._outbox.held_outcomes -= 1
+        if stream.sending is SendingState.ENDING and not isinstance(outcome := stream.queue[-1], End):
+            self._outbox.drop_outcome(cast(Reply | Error, outcome))
         stream.move_sending(SendingEvent.DROP)
-        size = sum(cost(one) for one in stream.queue if not isinstance(one, End | Reply | Error)) - stream.offset
+        size = 0 if stream.is_held else _size_of(stream.queue) - stream.offset
         stream.queue.clear()
         stream.offset = 0
-        self._outbox.streams_left += size
+        stream.is_held = False
+        if size:
+            self.free(size)
 
     def incoming(self, call: IncomingCall) -> Stream | None:
         """The stream of a call that is served here, while it is not over."""
         return self._flows.get(call.request.id) if call.state <= IncomingState.RUNNING else None
 
     def clear(self) -> None:
-        """The session has ended."""
+        """The session has ended: nothing is sent or given back any more; what is here of ended calls may be read."""
+        for ident in list(self._flows):
+            self.drop(ident)
         self._blocked.clear()
         self._assembly.clear()
+        self.woken.clear()
+        self._is_over = True
+
+
+def _size_of(queue: Iterable[Body | Terminal]) -> int:
+    """What the items in a queue count for."""
+    return sum(cost(one) for one in queue if not isinstance(one, End | Reply | Error))
+
+
+def _is_begun(ident: int) -> bool:
+    raise AssertionError(f"the core has not said how to know whether the call {ident} was begun")
 
 
 def _cannot_refuse(ident: int, _code: Code, text: str, _events: list[Event]) -> None:

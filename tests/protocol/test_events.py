@@ -12,14 +12,15 @@ from callosum.protocol import events
 from callosum.protocol.calls import IncomingCall, OutgoingCall
 from callosum.protocol.events import Broken, Draining, Ended, NotResumed, Opened, Refused
 from callosum.protocol.messages import GoAway, Hello, Offered, Request, ResetCode, Resumption, Welcome
+from callosum.protocol.stream import Stream
 
 TOKEN = b"secret-of-16-byt"
 
 
-def test_the_union_has_every_event_of_the_module_and_the_two_calls():
+def test_the_union_has_every_event_of_the_module_the_two_calls_and_streams():
     own = {value for value in vars(events).values() if dataclasses.is_dataclass(value)}
     own = {value for value in own if typing.cast(type, value).__module__ == events.__name__}
-    assert set(typing.get_args(events.Event)) == own | {OutgoingCall, IncomingCall}
+    assert set(typing.get_args(events.Event)) == own | {OutgoingCall, IncomingCall, Stream}
 
 
 def test_what_may_be_left_out():
