@@ -35,9 +35,11 @@ from callosum.malloc import tune_malloc
 from callosum.peer import Peer, PeerState
 from callosum.protocol.limits import Limits
 from callosum.service import Cardinality, Method, Service, ServiceClass, service_of
+from callosum.streams import BidiStream, ReceiveStream
 
 __all__ = [
     "AuthenticationError",
+    "BidiStream",
     "Call",
     "CallosumError",
     "Cancelled",
@@ -64,6 +66,7 @@ __all__ = [
     "PeerState",
     "PermissionDenied",
     "ProtocolError",
+    "ReceiveStream",
     "ResourceExhausted",
     "Retry",
     "RpcError",

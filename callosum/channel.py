@@ -59,6 +59,26 @@ class Channel(ABC):
             RpcError, TransportError: With a true ``outcome``.
         """
 
+    @abstractmethod
+    def open_stream(
+        self,
+        method: Method,
+        codec: str,
+        body: Body,
+        deadline: float | None = None,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+        parent: int = 0,
+    ) -> ItemStream:
+        """One request of a method that streams, made at once: this side's end of it.
+
+        ``body`` is the encoded arguments without the stream; the rest is as for `call`.
+
+        Raises:
+            ConfigurationError: This way carries no streams.
+            RpcError, TransportError: It cannot be made; NOT_SENT.
+        """
+
 
 class ItemStream(ABC):
     """One end of a call that streams: bytes of values out, bytes of values in.
@@ -101,8 +121,12 @@ class ItemStream(ABC):
         """
 
     @abstractmethod
+    def keep_newest(self) -> None:
+        """Of unread items only the newest is kept, whatever comes from now on: the sender waits for no reader."""
+
+    @abstractmethod
     async def outcome(self) -> Body:
-        """Of the caller: the bytes of the result, or of a declared exception; b"" behind a stream that went well.
+        """The bytes of the result, or of a declared exception; b"" behind a stream that went well, and for a handler.
 
         Items that nobody received are dropped. Cancellation: safe; the call goes on.
 
@@ -135,6 +159,11 @@ class Inbound(Carrier):
     arguments: Any  # a tuple of values of any IDL type
     target: Any  # the dispatcher's own
     worker: Any  # the dispatcher's own
+
+    @property
+    def items(self) -> ItemStream | None:
+        """The end of its streams; None where its caller is gone. Asked for once, of a method that streams."""
+        return None
 
     @property
     @abstractmethod

@@ -39,6 +39,7 @@ def test_a_carrier_without_a_session_holds_nothing_back():
             """Nothing to do."""
 
     assert not Foreign().hold()
+    assert Foreign().items is None
 
 
 def test_a_failure_says_no_more_than_it_must():

@@ -268,6 +268,11 @@ class Outbox:
         yield from self._ahead
 
     @property
+    def has_control(self) -> bool:
+        """Whether control records wait."""
+        return bool(self._control)
+
+    @property
     def last_id(self) -> int:
         """The highest id of a call of this side so far."""
         return self._next_id - 2

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, cast
 
 from callosum.channel import Failure, Flushable, Inbound
 from callosum.context import Call, current
-from callosum.errors import Code, DecodeError, EncodeError, Outcome, RpcError
+from callosum.errors import Code, DecodeError, EncodeError, InvalidArgument, Outcome, RpcError
 from callosum.interceptors import Interceptor, Next, compose
-from callosum.protocol.messages import ONEWAY
-from callosum.service import MethodCodec
+from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, ONEWAY, STREAMS
+from callosum.service import Body, Method, MethodCodec
 from callosum.session.counters import Counters
 from callosum.session.registry import Registry, Target
 from callosum.session.workers import Workers
+from callosum.streams import Values
 
 _log = logging.getLogger("callosum.session")
 
@@ -58,6 +59,8 @@ class HandlerDispatcher:
             self._refuse(
                 call, Code.UNIMPLEMENTED, f"{request.method} is oneway here, and the caller waits for an answer"
             )
+        elif request.flags & STREAMS != target.streams:
+            self._refuse(call, Code.UNIMPLEMENTED, f"{request.method} {_way(target.streams)}, by the IDL of this side")
         else:
             call.target = target
             if not self.workers.submit(call):
@@ -111,6 +114,9 @@ class HandlerDispatcher:
         inbound.arguments = arguments
         current.set(inbound)
         try:
+            if target.streams:
+                inbound.reply(await self._serve_stream(inbound, target, codec))
+                return
             if self._chain is None:
                 result = await target.run(*arguments)
             else:
@@ -128,6 +134,34 @@ class HandlerDispatcher:
         except BaseException:
             inbound.fail(Failure(Code.UNAVAILABLE, Outcome.EXECUTED, "the process is ending"))
             raise
+
+    async def _serve_stream(self, inbound: Inbound, target: Target, codec: MethodCodec) -> bytes:
+        """A call that streams, to the body of its reply."""
+        method, items = target.method, inbound.items
+        if items is None:
+            raise asyncio.CancelledError  # its caller is gone
+        values = Values[Any, Any](method.wire_name, items, codec.encode_result, _checked(codec, method))
+        if method.stream is not None:
+            before, after = inbound.arguments[: method.stream], inbound.arguments[method.stream :]
+            inbound.arguments = (*before, values, *after)
+        if not method.cardinality.gives_items:
+            return codec.encode_result(await self._run_target(inbound, target.run))
+
+        async def run(*arguments: Any) -> Any:  # an async iterator of values of any IDL type
+            return target.run(*arguments)
+
+        given = await self._run_target(inbound, run)
+        if not hasattr(given, "__aiter__"):
+            raise TypeError(f"{method.wire_name} streams, and its handler gave no async iterator, but {given!r:.100}")
+        await values.send_all(given)
+        return b""
+
+    async def _run_target(self, inbound: Inbound, run: Callable[..., Awaitable[Any]]) -> Any:  # as above
+        if self._chain is None:
+            return await run(*inbound.arguments)
+        call = inbound.call
+        call.run = run
+        return await self._chain(call)
 
     def _answer_exception(self, inbound: Inbound, target: Target, codec: MethodCodec, error: Exception) -> None:
         if target.is_oneway:
@@ -159,6 +193,27 @@ class HandlerDispatcher:
         error_id = secrets.token_hex(4)
         _log.error("[error %s] the handler of %s failed", error_id, target.method.wire_name, exc_info=error)
         return error_id
+
+
+def _checked(codec: MethodCodec, method: Method) -> Callable[[Body], Any]:  # a value of any IDL type
+    """Decodes the items of a caller; one that does not fit is the caller's fault."""
+    decode = codec.decode_item
+
+    def decode_item(body: Body) -> Any:  # as above
+        assert decode is not None, "its method takes items"
+        try:
+            return decode(body)
+        except DecodeError as error:
+            raise InvalidArgument(f"an item of {method.wire_name}: {error}") from error
+
+    return decode_item
+
+
+def _way(streams: int) -> str:
+    """Which way a method streams, for people."""
+    caller = "takes a stream" if streams & ITEMS_FOLLOW else "takes no stream"
+    handler = "answers with a stream" if streams & ITEMS_WANTED else "answers with one result"
+    return f"{caller}, and {handler}"
 
 
 async def _run(call: Call) -> Any:  # a result of any IDL type

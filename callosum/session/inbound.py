@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callosum.channel import Channel, Failure, Inbound
+from callosum.channel import Channel, Failure, Inbound, ItemStream
 from callosum.context import Call
 from callosum.protocol.calls import IncomingCall, IncomingState
 from callosum.protocol.incoming import make_error
 from callosum.protocol.messages import Request
 from callosum.service import Body
+from callosum.session.streams import HandlerStream
 
 if TYPE_CHECKING:
     from callosum.session.session import Session
@@ -67,6 +68,12 @@ class SessionInbound(IncomingCall, Inbound):
             return False
         session.hold(self)
         return True
+
+    @property
+    def items(self) -> ItemStream | None:
+        """The end of its streams, where it has any and its caller is there."""
+        stream = self.session.core.streams.incoming(self)
+        return None if stream is None else HandlerStream(self.session, stream, self)
 
     def reply(self, body: Body) -> None:
         """Answer with these bytes; too many for the other side are an error of their own."""

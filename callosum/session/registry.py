@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from callosum.errors import ConfigurationError
 from callosum.fingerprint import whole_of
-from callosum.protocol.messages import Offered
+from callosum.protocol.messages import STREAMS, Offered
 from callosum.service import Cardinality, Method, MethodCodec, Service, service_of
 
 MAX_DETAILS: Final = 128 * 1024
@@ -47,6 +47,8 @@ class Target:
     codecs: Mapping[str, MethodCodec]
     """By these names."""
     is_oneway: bool
+    streams: int
+    """Of the method's flags those that say which way it streams."""
 
 
 class Registry:
@@ -89,7 +91,7 @@ class Registry:
         codecs = Codecs(method, service.codecs[0] if service.codecs else next(iter(method.codecs)))
         run = getattr(handler, method.python_name or method.name)
         is_oneway = method.cardinality is Cardinality.ONEWAY
-        self.targets[method.wire_name] = Target(method, run, encodings, codecs, is_oneway)
+        self.targets[method.wire_name] = Target(method, run, encodings, codecs, is_oneway, method.flags & STREAMS)
 
 
 def _offered(services: Sequence[Service]) -> tuple[Offered, ...]:
@@ -148,7 +150,10 @@ def _fault(method: Method, handler: Handler) -> str | None:
         return f"it has no method {name} ({wanted})"
     if not callable(attribute):
         return f"{name} is not a method ({wanted})"
-    if not _is_async(attribute):
+    if method.cardinality.gives_items:
+        if inspect.iscoroutinefunction(attribute):
+            return f"{name} is no async generator: its items are what it yields, so write a yield in it ({wanted})"
+    elif not _is_async(attribute):
         return f"{name} is not async: write async def {name} ({wanted})"
     try:
         inspect.signature(attribute).bind(*[None] * len(method.parameters))
