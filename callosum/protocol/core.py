@@ -69,7 +69,6 @@ from callosum.protocol.outbox import Departure, Gate, Outbox
 from callosum.protocol.outgoing import OutgoingCalls
 from callosum.protocol.positions import Gap, Receipt, ResendBuffer, SentBatch
 from callosum.protocol.replay import Replay
-from callosum.protocol.stream import StreamingCall
 from callosum.protocol.streams import Streams
 from callosum.protocol.transit import Transit
 from callosum.protocol.wire import clock_ms
@@ -292,8 +291,6 @@ class SessionCore:
 
     def open_call(self, call: OutgoingCall, now: float) -> None:
         """Queue a call; it is registered before anything of it leaves."""
-        if isinstance(call, StreamingCall):
-            self.streams.open(call)
         if call.deadline is None and not call.parent:
             self.outbox.add_request(call)
         else:
@@ -303,8 +300,6 @@ class SessionCore:
 
     def open_call_ahead(self, call: OutgoingCall) -> None:
         """Queue a call of ``on_connect``: it waits for no other."""
-        if isinstance(call, StreamingCall):
-            self.streams.open(call)
         self.outgoing.open_ahead(call)
 
     def _watch_patience(self, now: float) -> None:

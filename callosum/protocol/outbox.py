@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
 from callosum.protocol import headers, wire
@@ -148,6 +148,8 @@ class Outbox:
         """Bytes of items that the other side permits all streams together."""
         self.held_outcomes = 0
         """Outcomes that wait behind items."""
+        self.begin_stream: Callable[[Stream], None] = self.add_stream
+        """What becomes of the stream of a call that has left; set by who counts its items."""
         self._bulk: deque[OutgoingCall | BulkReply | Stream] = _NONE
         self._behind: dict[Key, deque[OutgoingCall]] = {}
         self._withdrawn = 0
@@ -454,8 +456,7 @@ class Outbox:
             stream = call.stream
             stream.begin(call.id)
             self.streams[call.id] = stream
-            if stream.queue and not stream.is_held:
-                self.add_stream(stream)
+            self.begin_stream(stream)
 
     def _number(self, call: OutgoingCall) -> None:
         call.state = _NUMBERED

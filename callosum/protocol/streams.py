@@ -11,7 +11,7 @@ ended. A reader who leaves a call that goes on holds its sender as soon as the w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, cast
 
 from callosum.errors import Code, ProtocolError
@@ -41,12 +41,15 @@ from callosum.protocol.messages import (
     Type,
 )
 from callosum.protocol.outbox import Outbox
-from callosum.protocol.stream import Stream, StreamingCall, Terminal, cost
+from callosum.protocol.stream import Reader, Stream, StreamingCall, cost, size_of
 
 _RECEIVING: Final = ReceivingState.OPEN
 _SENDING: Final = SendingState.OPEN
 _RETURN_SHARED: Final = STREAMS_WINDOW // 16
 """Bytes that were read of any streams, and are given back by themselves once they are so many."""
+_RESERVE: Final = STREAMS_WINDOW // 2
+"""Bytes of what all share that are for streams of which the other side has said that somebody reads."""
+_NOBODY: Final = Reader.NONE
 _GROWTH: Final = STREAMS_WINDOW // 2
 """Bytes by which all windows together may be larger than they began: the rest is for those that do not grow."""
 
@@ -66,10 +69,12 @@ class Streams:
         self._assembly = Assembly(limits.body_bytes, limits.unfinished_bytes)
         self._blocked: dict[Stream, None] = {}
         """The streams whose owners wait for credit, the one that waits longest first."""
+        self._quiet: dict[Stream, None] = {}
+        """The streams whose readers are not known to the other side."""
         self.woken: list[Stream] = []
-        """Those of them that may send again, and whose owners were not told yet: see `take_woken`."""
+        """Those that may send again, and whose owners were not told yet: see `take_woken`."""
         self._overdraft = limits.body_bytes + ITEM_COST + STREAM_WINDOW
-        """Bytes of one item that goes over what all share, or of what a stream brought from another session."""
+        """Bytes that may go over what all share: those of one item, or of what waited for a REQUEST to leave."""
         self._granted = STREAMS_WINDOW
         """Bytes of all streams that the other side has not used."""
         self._owed = 0
@@ -81,40 +86,37 @@ class Streams:
         """Whether there may be items of the call of an id; set by the core."""
         self.refuse: Refuse = _cannot_refuse
         """Set by the core."""
+        outbox.begin_stream = self._begin_outgoing
 
     # --- what is sent -------------------------------------------------------------------------------------------------
-
-    def open(self, call: StreamingCall) -> None:
-        """A call of this side is queued; what it brings from another session counts here, once there is room."""
-        stream = call.stream
-        if stream.queue:
-            stream.is_held = True
-            self._blocked[stream] = None
-            if self._outbox.streams_left > 0:
-                self._admit(stream)
-
-    def _admit(self, stream: Stream) -> None:
-        """What a stream has brought from another session may leave."""
-        del self._blocked[stream]
-        stream.is_held = False
-        self._spend(stream, _size_of(stream.queue))
-        if stream.ident:
-            self._outbox.add_stream(stream)
 
     def try_send(self, stream: Stream, body: Body) -> bool:
         """Queue one item; False where it must wait for credit. The stream is named in an event once it may send.
 
         The caller has seen that the stream is open for sending.
         """
-        if stream.credit <= 0 or self._outbox.streams_left <= 0 or stream.is_held:
+        outbox = self._outbox
+        is_held = stream.is_held
+        if stream.credit <= 0 or (not is_held and outbox.streams_left <= (0 if stream.has_reader else _RESERVE)):
             stream.awaits_credit = True
-            self._blocked[stream] = None
+            if stream.ident:
+                self._blocked[stream] = None
             return False
-        self._spend(stream, len(body) + ITEM_COST)
+        size = len(body) + ITEM_COST
+        stream.credit -= size
         stream.queue.append(body)
-        if not stream.is_in_turn and stream.ident:
-            self._outbox.add_stream(stream)
+        if not is_held:
+            outbox.streams_left -= size
+            if not stream.is_in_turn:
+                outbox.add_stream(stream)
         return True
+
+    def _has_room(self, stream: Stream) -> bool:
+        """Whether the stream may have more of what all share: half of it is for those of whom somebody reads.
+
+        Else what nobody reads yet, as its handler has no turn, would let those wait that have one.
+        """
+        return self._outbox.streams_left > (0 if stream.has_reader else _RESERVE)
 
     def stop_waiting(self, stream: Stream) -> None:
         """Who waited for credit has left."""
@@ -122,15 +124,18 @@ class Streams:
         if not stream.is_held:
             self._blocked.pop(stream, None)
 
-    def _spend(self, stream: Stream, size: int) -> None:
-        stream.credit -= size
-        self._outbox.streams_left -= size
+    def _begin_outgoing(self, stream: Stream) -> None:
+        """The whole REQUEST of a call of this side has left, and so may its items."""
+        if stream.sending is not SendingState.ENDED:
+            self._blocked[stream] = None
+            self._look(stream, self.woken)
+        if stream.reader is Reader.QUIET and stream.receiving is _RECEIVING:
+            self._quiet[stream] = None
+            self._use(0)
 
     def free(self, size: int) -> None:
         """So much was counted, and does not leave."""
-        was_full = self._outbox.streams_left <= 0
-        self._outbox.streams_left += size
-        if was_full and self._blocked:
+        if self._add_room(size):
             self._wake(self.woken)
 
     def take_woken(self) -> list[Stream]:
@@ -138,28 +143,40 @@ class Streams:
         woken, self.woken = self.woken, []
         return [stream for stream in woken if stream.sending is _SENDING]
 
-    def _wake(self, told: list[Stream] | list[Event]) -> None:
-        """There is shared credit again."""
-        for stream in list(self._blocked):
-            if self._outbox.streams_left <= 0:
-                return
-            if stream.is_held:
-                self._admit(stream)
-                if stream.awaits_credit and stream.credit <= 0:
-                    self._blocked[stream] = None
-            if stream.awaits_credit and stream.credit > 0:
-                self._tell(stream, told)
+    def _add_room(self, size: int) -> bool:
+        """There is so much more for all streams together; whether one that had to wait for it may go on."""
+        left = self._outbox.streams_left
+        more = self._outbox.streams_left = left + size
+        return left <= 0 < more or left <= _RESERVE < more
 
-    def _tell(self, stream: Stream, told: list[Stream] | list[Event]) -> None:
-        self._blocked.pop(stream, None)
-        stream.awaits_credit = False
-        told.append(stream)
+    def _wake(self, told: list[Stream] | list[Event]) -> None:
+        """There is more for all streams together."""
+        for stream in list(self._blocked):
+            self._look(stream, told)
+
+    def _look(self, stream: Stream, told: list[Stream] | list[Event]) -> None:
+        """One that waits goes on where it may by now."""
+        if stream.is_held:
+            size = size_of(stream.queue)
+            if size and not self._has_room(stream):
+                return
+            stream.is_held = False
+            self._outbox.streams_left -= size
+            if stream.queue:
+                self._outbox.add_stream(stream)
+        if not stream.awaits_credit:
+            del self._blocked[stream]
+        elif stream.credit > 0 and self._has_room(stream):
+            del self._blocked[stream]
+            stream.awaits_credit = False
+            told.append(stream)
 
     def finish(self, stream: Stream, end: End) -> None:
         """There are no more items from here: an END leaves behind them. It may be made before the call has its id."""
+        self.stop_waiting(stream)
         stream.move_sending(SendingEvent.FINISH)
         stream.queue.append(end)
-        if not stream.is_in_turn and stream.ident and not stream.is_held:
+        if not stream.is_in_turn and not stream.is_held:
             self._outbox.add_stream(stream)
 
     def on_control(self, message: StreamCredit | End, events: list[Event]) -> None:
@@ -172,20 +189,19 @@ class Streams:
             self._on_credit(message, events)
 
     def _on_credit(self, credit: StreamCredit, events: list[Event]) -> None:
-        left = self._outbox.streams_left
-        if credit.consumed > STREAMS_WINDOW - left:
-            raise ProtocolError(f"{credit.consumed} bytes of streams come back; {STREAMS_WINDOW - left} are away")
-        self._outbox.streams_left = left + credit.consumed
+        away = STREAMS_WINDOW - self._outbox.streams_left
+        if credit.consumed > away:
+            raise ProtocolError(f"{credit.consumed} bytes of streams come back; {away} are away")
         stream = self._flows.get(credit.id)
         if stream is not None:
+            stream.has_reader = True
             stream.credit += credit.size
             if stream.credit > STREAMS_WINDOW:
                 raise ProtocolError(f"the stream of the call {credit.id} may have more than all streams together")
-        if self._blocked and left + credit.consumed > 0:
-            if left <= 0:
-                self._wake(events)
-            elif stream is not None and stream.awaits_credit and stream.credit > 0:
-                self._tell(stream, events)  # all others wait for credit of their own
+        if self._add_room(credit.consumed):
+            self._wake(events)
+        elif stream in self._blocked:
+            self._look(stream, events)  # all others wait for credit of their own
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
@@ -258,7 +274,7 @@ class Streams:
 
     def _count(self, stream: Stream, size: int) -> None:
         stream.granted -= size
-        self._granted -= size
+        self._use(size)
         if self._granted < -self._overdraft:
             # not 0: items of different streams arrive in another order than they were counted
             raise ProtocolError("the streams have more under way than they share")
@@ -270,8 +286,14 @@ class Streams:
                 raise ProtocolError(f"an item of the call {ident} after its END")
         elif not self.is_begun(ident):
             raise ProtocolError(f"an item of a call {ident} that was not begun")
-        self._granted -= size
+        self._use(size)
         self._owe(ident, size)
+
+    def _use(self, size: int) -> None:
+        self._granted -= size
+        if self._granted <= _RESERVE and self._quiet:
+            for stream in list(self._quiet):  # what is left is for those that are read
+                self._give_credit(stream, 0)
 
     def _complete(self, ident: int, events: list[Event]) -> None:
         if ident % 2 == self._own_parity:
@@ -290,12 +312,21 @@ class Streams:
 
     def take(self, stream: Stream) -> Body | None:
         """The next unread item, or None where none is here."""
+        if stream.reader is _NOBODY:
+            self._meet(stream)
         if not stream.items:
             stream.waited_at = stream.owed
             return None
         body = stream.items.popleft()
         self._give_back(stream, len(body) + ITEM_COST)
         return body
+
+    def _meet(self, stream: Stream) -> None:
+        """Somebody reads: the other side is told where it needs to know."""
+        stream.reader = Reader.QUIET
+        if stream.receiving is _RECEIVING and stream.ident:
+            self._quiet[stream] = None
+            self._use(0)
 
     def close(self, stream: Stream) -> None:
         """The reader has left: what is unread is dropped, and so is what comes."""
@@ -319,9 +350,14 @@ class Streams:
         if stream.receiving is not _RECEIVING:
             self._return_shared(stream.ident)
             return
-        more = owed + self._grow(stream)
+        self._give_credit(stream, self._grow(stream))
+
+    def _give_credit(self, stream: Stream, growth: int) -> None:
+        more = stream.owed + growth
         stream.owed, stream.waited_at = 0, -1
         stream.granted += more
+        stream.reader = Reader.KNOWN
+        self._quiet.pop(stream, None)
         self._outbox.add_control(StreamCredit(stream.ident, more, self._take_owed()))
 
     def _grow(self, stream: Stream) -> int:
@@ -338,7 +374,8 @@ class Streams:
         return more
 
     def _shrink(self, stream: Stream) -> None:
-        """The stream's growth is there for others again."""
+        """No more comes: the stream's growth is there for others again."""
+        self._quiet.pop(stream, None)
         self._growth -= stream.window - STREAM_WINDOW
         stream.window = STREAM_WINDOW
 
@@ -375,6 +412,7 @@ class Streams:
         stream = self._flows.get(outcome.id)
         if stream is None or stream.sending is not _SENDING or not stream.queue:
             return False
+        self.stop_waiting(stream)
         stream.move_sending(SendingEvent.FINISH)
         stream.queue.append(outcome)  # it is in turn: items are before it
         self._outbox.hold_outcome(outcome)
@@ -405,7 +443,7 @@ class Streams:
         if stream.sending is SendingState.ENDING and not isinstance(outcome := stream.queue[-1], End):
             self._outbox.drop_outcome(cast(Reply | Error, outcome))
         stream.move_sending(SendingEvent.DROP)
-        size = 0 if stream.is_held else _size_of(stream.queue) - stream.offset
+        size = 0 if stream.is_held else size_of(stream.queue) - stream.offset
         stream.queue.clear()
         stream.offset = 0
         stream.is_held = False
@@ -424,11 +462,6 @@ class Streams:
         self._assembly.clear()
         self.woken.clear()
         self._is_over = True
-
-
-def _size_of(queue: Iterable[Body | Terminal]) -> int:
-    """What the items in a queue count for."""
-    return sum(cost(one) for one in queue if not isinstance(one, End | Reply | Error))
 
 
 def _is_begun(ident: int) -> bool:
