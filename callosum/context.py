@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import enum
+import keyword
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
-from callosum.errors import ConfigurationError
+from callosum.compression import Compression
+from callosum.errors import ConfigurationError, EncodeError
 from callosum.protocol.messages import Request
 from callosum.service import Method
 
@@ -20,8 +23,45 @@ if TYPE_CHECKING:
 Key = str | int | bytes
 Metadata = Mapping[str, str | bytes]
 
+KeyOf = Callable[[Sequence[Any], Mapping[str, Any]], Key | None]  # arguments of any IDL type
+"""The request key of a call, by its positional and its named arguments."""
+
 TRACE_METADATA: Final = ("traceparent", "tracestate", "baggage")
 """The metadata that calls made by a handler inherit (W3C Trace Context, and Baggage)."""
+
+
+def key_of(method: Method) -> KeyOf | None:
+    """What computes the request key of a method whose IDL names one of its parameters; None where it names none.
+
+    It takes the arguments without the stream, and raises EncodeError where the argument's value cannot be a key. An
+    argument that is None is no key.
+    """
+    parameters = [one for index, one in enumerate(method.parameters) if index != method.stream]
+    names = [parameter.name for parameter in parameters]
+    if method.key not in names:
+        return None
+    index = names.index(method.key)
+    parameter = parameters[index]
+    name = f"{parameter.name}_" if keyword.iskeyword(parameter.name) else parameter.name
+
+    def compute(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Key | None:  # as in KeyOf
+        value = arguments[index] if index < len(arguments) else keywords.get(name, parameter.default)
+        return None if value is None else _as_key(value, f"{method.wire_name}.{parameter.name}")
+
+    return compute
+
+
+def _as_key(value: object, path: str) -> Key:
+    """A value as it travels; two that are equal in the IDL are the same key."""
+    if isinstance(value, enum.Enum):
+        value = value.value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return int(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    raise EncodeError(f"{value!r} cannot be a request key: that is a str, bytes, or an int of 64 bits", path=path)
 
 
 class Call:
@@ -35,10 +75,22 @@ class Call:
         metadata: What travels with the call, text to text or bytes.
         key: The request key, or None.
         deadline: The instant on the loop's clock by which the call must have ended, or None.
+        compression: At the calling side: what its bodies are compressed with where the other side can; or None.
         idempotent: Whether running it twice does no harm, by its IDL.
     """
 
-    __slots__ = ("_carrier", "arguments", "deadline", "key", "keywords", "metadata", "method", "peer", "run")
+    __slots__ = (
+        "_carrier",
+        "arguments",
+        "compression",
+        "deadline",
+        "key",
+        "keywords",
+        "metadata",
+        "method",
+        "peer",
+        "run",
+    )
 
     def __init__(
         self,
@@ -56,6 +108,7 @@ class Call:
         self.metadata = metadata
         self.key = key
         self.deadline = deadline
+        self.compression: Compression | str | None = None
         self.run: Callable[..., Awaitable[Any]] | None = None
         """The engine's: what the innermost link of the interceptors calls."""
         self._carrier = carrier

@@ -108,7 +108,7 @@ class ListenEndpoint:
     """What `listen` returns: ``async with`` opens it; it drains when the block is left.
 
     Attributes:
-        counters: What was counted: connections, sessions, calls, refusals by reason.
+        counters: What was counted: connections, sessions, calls, refusals by reason, bytes that were compressed.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -353,8 +353,11 @@ class ListenEndpoint:
         loop = asyncio.get_running_loop()
         buffer = resend_budget.open_buffer(lambda: end_slow_soon(loop, session))
         core = SessionCore(Role.LISTENER, self._terms, buffer)
-        session = Session(core, self._dispatcher, self._on_life, self._counts, self._settings.on_difference)
-        session.peer = Peer(_Route(session), self._settings.timeout, self._chain)
+        settings = self._settings
+        session = Session(
+            core, self._dispatcher, self._on_life, self._counts, settings.on_difference, settings.compression
+        )
+        session.peer = Peer(_Route(session), settings.timeout, self._chain, settings.compression)
         self._sessions[ident] = session
         self._openings[session] = loop.call_later(HANDSHAKE_TIMEOUT, self._give_up, session)
         session.accept(greeting.connection, hello, welcome)
