@@ -60,6 +60,8 @@ _TERMINALS: Final = (End, Reply, Error)
 """What may be last in the queue of a stream; an outcome never comes to its head: see `_release_outcome`."""
 _SHARE: Final = 32
 """Items of a stream that leave before the next one has its turn."""
+_TURNS: Final = MAX_RECORDS // _SHARE
+"""Turns that there are at least for a batch: so it is full where there are two streams."""
 
 
 class Gate(enum.Enum):
@@ -474,7 +476,9 @@ class Outbox:
 
     def _take_bulk(self, departure: Departure, gate: Gate, now: float) -> None:
         """One fragment of the first large body in turn that may go on, or items of the streams whose turn it is."""
-        for _ in range(len(self._bulk)):
+        for _ in range(max(len(self._bulk), _TURNS)):
+            if not self._bulk:
+                return
             entry = self._bulk.popleft()
             if isinstance(entry, Stream):
                 if not self._take_items(departure, entry):
