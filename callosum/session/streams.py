@@ -84,7 +84,7 @@ class SessionStream(ItemStream):
         """The next item, where one is here."""
         session = self.session
         body = session.core.streams.take(self.stream)
-        if body is not None and session.outbox.has_control:
+        if session.outbox.has_control:  # credit; or that somebody reads
             session.flush_soon()
         return body
 
@@ -162,6 +162,7 @@ class CallerStream(SessionStream):
         while not self.done():
             await self._wait()
         self.session.core.streams.close(self.stream)
+        self.session.flush_soon()  # what was unread goes back
         self._check_outcome()
         return b"" if self.body is None else self.body
 
@@ -171,6 +172,7 @@ class CallerStream(SessionStream):
             self.failure = Cancelled(f"the caller of {self.call.method} has left", outcome=Outcome.UNKNOWN)
             self.session.leave(self.call)
         self.session.core.streams.close(self.stream)
+        self.session.flush_soon()
         self.wake()
         self.session.resume_soon()
 
