@@ -144,17 +144,25 @@ class HandlerDispatcher:
         if method.stream is not None:
             before, after = inbound.arguments[: method.stream], inbound.arguments[method.stream :]
             inbound.arguments = (*before, values, *after)
-        if not method.cardinality.gives_items:
-            return codec.encode_result(await self._run_target(inbound, target.run))
+        try:
+            if not method.cardinality.gives_items:
+                return codec.encode_result(await self._run_target(inbound, target.run))
+            await self._send_given(inbound, target, values)
+            return b""
+        finally:
+            items.cancel()
+
+    async def _send_given(self, inbound: Inbound, target: Target, values: Values[Any, Any]) -> None:  # as above
+        """Run a handler that streams, and send what it gives."""
 
         async def run(*arguments: Any) -> Any:  # an async iterator of values of any IDL type
             return target.run(*arguments)
 
         given = await self._run_target(inbound, run)
         if not hasattr(given, "__aiter__"):
-            raise TypeError(f"{method.wire_name} streams, and its handler gave no async iterator, but {given!r:.100}")
+            name = target.method.wire_name
+            raise TypeError(f"{name} streams, and its handler gave no async iterator, but {given!r:.100}")
         await values.send_all(given)
-        return b""
 
     async def _run_target(self, inbound: Inbound, run: Callable[..., Awaitable[Any]]) -> Any:  # as above
         if self._chain is None:
