@@ -8,10 +8,12 @@ IDL and no network. The session implements the first and feeds the second; a for
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from callosum.compression import Compression, PackedBody
 from callosum.context import Carrier, Key, Metadata
 from callosum.errors import Code, Detail, Outcome
 from callosum.service import Body, Method, MethodCodec
@@ -28,7 +30,7 @@ class Channel(ABC):
         """The encoding for a method that both sides know: its name as the request carries it, and its callables."""
 
     @abstractmethod
-    def call(
+    def call(  # noqa: PLR0917 - a keyword costs more, and every call passes through here
         self,
         method: Method,
         codec: str,
@@ -37,8 +39,11 @@ class Channel(ABC):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
-    ) -> Awaitable[Body]:
+        compression: Compression | None = None,
+    ) -> Awaitable[Body | PackedBody]:
         """One request and its reply: the bytes of a result or of a declared exception.
+
+        They come as a `PackedBody` where the other side has compressed them.
 
         Of a oneway nothing comes back: it returns b"" when the request was handed to a connection.
 
@@ -54,6 +59,7 @@ class Channel(ABC):
             key: The request key, or None.
             metadata: What travels with the call.
             parent: The id of the call in whose handler it is made, where that came over this channel; 0 without.
+            compression: What the bodies are compressed with, where the other side can; None: nothing is asked for.
 
         Raises:
             RpcError, TransportError: With a true ``outcome``.
@@ -125,7 +131,7 @@ class ItemStream(ABC):
         """Of unread items only the newest is kept, whatever comes from now on: the sender waits for no reader."""
 
     @abstractmethod
-    async def outcome(self) -> Body:
+    async def outcome(self) -> Body | PackedBody:
         """The bytes of the result, or of a declared exception; b"" behind a stream that went well, and for a handler.
 
         Items that nobody received are dropped. Cancellation: safe; the call goes on.
@@ -158,6 +164,9 @@ class Inbound(Carrier):
         arguments: What the handler is called with, set by the dispatcher.
         target: What runs it, set by the dispatcher.
         worker: Who runs it, set by the dispatcher.
+        lane: What `Dispatcher.join` gave for its caller.
+        place: Its place in the order of its key, set by the dispatcher; None where it has none.
+        since: Since when it waits, on the loop's clock, set by the dispatcher where it looks at it.
     """
 
     __slots__ = ()
@@ -166,6 +175,18 @@ class Inbound(Carrier):
     arguments: Any  # a tuple of values of any IDL type
     target: Any  # the dispatcher's own
     worker: Any  # the dispatcher's own
+    lane: Any  # the dispatcher's own
+    place: Any = None  # the dispatcher's own
+    since: Any  # a float; slots are the subclass's
+
+    @property
+    def carries_key(self) -> bool:
+        """Whether a request key can come with the call; where not, the dispatcher computes those that the IDL names."""
+        return True
+
+    def makers(self) -> Iterator[Inbound]:
+        """The calls of this side in whose handlers it is made, by however many calls to and fro; the nearest first."""
+        return iter(())
 
     @property
     def items(self) -> ItemStream | None:
@@ -181,6 +202,15 @@ class Inbound(Carrier):
         """Whether the carrier keeps the call, and submits it again later: where its peer takes replies too slowly."""
         return False
 
+    def unpacked(self) -> AbstractContextManager[Body]:
+        """The body of a request that is compressed, for as long as its handler runs.
+
+        Raises:
+            DecodeError: It is damaged, over the limit, or compressed with something that this side did not offer.
+            ResourceExhausted: The other side's calls take too much already.
+        """
+        return nullcontext(self.request.body)  # of a carrier that compresses nothing
+
     @abstractmethod
     def start(self) -> bool:
         """The handler is about to be started; False where the caller is gone and it must not be."""
@@ -188,6 +218,13 @@ class Inbound(Carrier):
     @abstractmethod
     def reply(self, body: Body) -> None:
         """The result, or a declared exception."""
+
+    def is_departing(self, then: Callable[[], None]) -> bool:  # noqa: ARG002 - the contract's
+        """Whether its answer is on its way for so long that later ones may overtake it: ``then`` is called at the end.
+
+        To be asked once, right after the answer.
+        """
+        return False
 
     @abstractmethod
     def fail(self, failure: Failure) -> None:
@@ -221,11 +258,17 @@ class Flushable(Protocol):
 class Dispatcher(Protocol):
     """What takes incoming calls to their handlers."""
 
+    def join(self, peer: Peer) -> Any:  # the dispatcher's own
+        """The session of a peer has opened: what its calls have as their ``lane``. Never raises."""
+
+    def expect(self, call: Inbound) -> None:
+        """A call with a key has begun to arrive: `submit` follows, or `abandon`."""
+
     def submit(self, call: Inbound) -> None:
         """Take a call; it is answered, now or later, by the methods of the call."""
 
     def abandon(self, call: Inbound) -> None:
-        """The caller of a submitted call is gone: drop it from the queue, or cancel its handler."""
+        """The caller of an expected or submitted call is gone: drop it from the queue, or cancel its handler."""
 
     def drained(self) -> None:
         """A run of `submit` is over: handlers may start."""

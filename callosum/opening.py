@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from callosum.context import Call, current
 from callosum.errors import ConfigurationError
 from callosum.service import Method
-from callosum.streams import Values
+from callosum.value_stream import ValueStream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ class Reading:
     keeps_newest: bool = False
 
 
-def begin_stream(call: Call, reading: Reading) -> Values[Any, Any]:  # values of any IDL type
+def begin_stream(call: Call, reading: Reading) -> ValueStream[Any, Any]:  # values of any IDL type
     """Send the request of a call that streams, and begin to send what the caller gave to be sent."""
     method = call.method
     channel: Channel = call.peer.route.session
@@ -37,13 +37,15 @@ def begin_stream(call: Call, reading: Reading) -> Values[Any, Any]:  # values of
     handled = current.get()
     if handled is not None:
         channel, parent = handled.way_to(channel)
-    arguments, source = _split(method, call.arguments, call.keywords)
+    arguments, source = split_stream(method, call.arguments, call.keywords)
     codec_name, codec = channel.codec(method)
     body = codec.encode_args(*arguments[0], **arguments[1])
     items = channel.open_stream(method, codec_name, body, call.deadline, call.key, call.metadata or None, parent)
     if reading.keeps_newest:
         items.keep_newest()
-    values = Values[Any, Any](method.wire_name, items, codec.encode_item, codec.decode_result, reading.item_timeout)
+    values = ValueStream[Any, Any](
+        method.wire_name, items, codec.encode_item, codec.decode_result, reading.item_timeout
+    )
     if source is not None:
         values.start_pump(source)
     return values
@@ -51,14 +53,14 @@ def begin_stream(call: Call, reading: Reading) -> Values[Any, Any]:  # values of
 
 async def receive_stream(
     call: Call, reading: Reading, chain: Callable[[Call], Awaitable[Any]] | None
-) -> tuple[Values[Any, Any], AsyncIterable[Any]]:  # values of any IDL type
+) -> tuple[ValueStream[Any, Any], AsyncIterable[Any]]:  # values of any IDL type
     """Make a call whose handler streams, through the interceptors where there are any."""
     if chain is None:
         values = begin_stream(call, reading)
         return values, values
-    begun: list[Values[Any, Any]] = []
+    begun: list[ValueStream[Any, Any]] = []
 
-    async def innermost(inner: Call) -> Values[Any, Any]:
+    async def innermost(inner: Call) -> ValueStream[Any, Any]:
         begun.append(begin_stream(inner, reading))
         return begun[-1]
 
@@ -87,7 +89,7 @@ async def send_stream(call: Call) -> Any:  # a result of any IDL type
     return values.decode(body)
 
 
-def _split(
+def split_stream(
     method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Arguments, AsyncIterable[Any] | None]:  # values of any IDL type
     """The arguments of the request, and the stream of the caller's."""

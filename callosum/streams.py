@@ -1,4 +1,4 @@
-"""Streams as users have them: values in, values out.
+"""Streams as users have them.
 
 Laws: a stream begins when it is first used: iterated, entered or sent to. Its life is owned: by the ``async with`` that
 it is in, or by the loop that iterates over it, and leaving these leaves the call; the other side's handler is cancelled
@@ -13,198 +13,24 @@ import enum
 import logging
 import time
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar, cast
 
-from callosum.channel import ItemStream
-from callosum.errors import Cancelled, ConfigurationError, DeadlineExceeded, DecodeError, Outcome
-from callosum.service import Body
+from callosum.errors import Cancelled, ConfigurationError, Outcome
+
+if TYPE_CHECKING:
+    from callosum.value_stream import ValueStream
 
 R = TypeVar("R")
 S = TypeVar("S")
+R_co = TypeVar("R_co", covariant=True)
+S_contra = TypeVar("S_contra", contravariant=True)
 _log = logging.getLogger("callosum.streams")
 BUDGET: Final = 0.001
 """Seconds for which items that are here already are passed on, before others of the event loop have their turn."""
-_LOOK: Final = 16
+LOOK: Final = 16
 """Items after which the clock is looked at."""
-_pumps: Final[set[asyncio.Task[None]]] = set()
-"""What sends beside a reader, until it has ended: the event loop itself keeps no task alive."""
-
-
-class Values(AsyncIterator[R], Generic[S, R]):
-    """Both directions of one call, as values: an `ItemStream` and what encodes and decodes its items.
-
-    Attributes:
-        items: The bytes.
-        item_timeout: Seconds for which the next item is waited for, or None.
-    """
-
-    __slots__ = ("_budget", "_decode", "_encode", "_name", "_unsent", "item_timeout", "items", "pump")
-
-    def __init__(
-        self,
-        name: str,
-        items: ItemStream,
-        encode: Callable[[S], bytes] | None,
-        decode: Callable[[Body], R],
-        item_timeout: float | None = None,
-    ) -> None:
-        self._name = name
-        self.items = items
-        self._encode = encode
-        self._decode = decode
-        self.item_timeout = item_timeout
-        self.pump: asyncio.Task[None] | None = None
-        """Sends what the caller gave to be sent."""
-        self._budget = Budget()
-        self._unsent: BaseException | None = None
-        """Why an item of `send_all` was not sent."""
-
-    async def send(self, value: S) -> None:
-        """Send one value. Cancellation: safe, it was not sent then."""
-        if self._encode is None:
-            raise ConfigurationError(f"{self._name} takes no stream: nothing can be sent to it")
-        body = self._encode(value)
-        if not self.items.try_send(body):
-            await self.items.send(body)
-
-    async def send_all(self, source: AsyncIterable[S]) -> None:
-        """Send what an async iterable gives, in order, and close it.
-
-        A ``yield`` waits for its item to be sent, as if it did so itself: what prevents that is raised there, once. So
-        ``asyncio.timeout`` and task groups around it work, which a `GeneratorExit` would break.
-        """
-        budget = Budget()
-        iterator = aiter(source)
-        throw = getattr(iterator, "athrow", None)
-        try:
-            async for value in iterator:
-                try:
-                    await self.send(value)
-                    if budget.is_spent():
-                        await budget.rest()
-                except (Exception, asyncio.CancelledError) as error:
-                    if throw is None:
-                        raise
-                    self._unsent = error
-                    await self.send(await throw(error))  # mostly raises it again
-        except StopAsyncIteration:  # it was caught there, and that was the end
-            return
-        finally:
-            await close_iterator(iterator)
-
-    def start_pump(self, source: AsyncIterable[S]) -> None:
-        """Send what an async iterable gives beside what is received; what it raises ends the call."""
-        self.pump = asyncio.create_task(self._pump(source), name=f"callosum: sends to {self._name}")
-        _pumps.add(self.pump)
-        self.pump.add_done_callback(_pumps.discard)
-
-    async def _pump(self, source: AsyncIterable[S]) -> None:
-        try:
-            await self.send_all(source)
-            self.items.end()
-        except asyncio.CancelledError:  # of this task, or the iterable has waited for something that was cancelled
-            text = f"what was to be sent to {self._name} was cancelled"
-            self.items.abort(Cancelled(text, outcome=Outcome.UNKNOWN))
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever the user's iterable raises is the call's failure
-            if not self.items.abort(error) and error is not self._unsent:
-                _log.warning("what was sent to %s failed after the call had ended", self._name, exc_info=error)
-
-    async def leave(self) -> None:
-        """Leave the call, where it has not ended; nothing more is taken from the iterable."""
-        self.items.cancel()
-        pump, self.pump = self.pump, None
-        if pump is not None:
-            pump.cancel()
-            await asyncio.wait([pump])
-
-    def decode(self, body: Body) -> R:
-        """One received item, or the outcome; raises the exception that the IDL declares, and DecodeError."""
-        try:
-            return self._decode(body)
-        except Exception as error:
-            note_executed(error)
-            self.items.cancel()
-            raise
-
-    async def receive(self) -> Body | None:
-        """The next item's bytes; None behind the last one, where the call has ended well."""
-        if self.item_timeout is None:
-            body = await self.items.receive()
-        else:
-            body = await self._receive_in_time(self.item_timeout)
-        if body is None:
-            await self._finish()
-        return body
-
-    async def _receive_in_time(self, seconds: float) -> Body | None:
-        try:
-            async with asyncio.timeout(seconds):
-                return await self.items.receive()
-        except TimeoutError as error:
-            if isinstance(error, DeadlineExceeded):
-                raise
-            late = DeadlineExceeded(f"no item of {self._name} came for {seconds} s", outcome=Outcome.UNKNOWN)
-            late.call = self._name
-            if not self.items.abort(late):
-                return await self.items.receive()  # the end, or what was on its way here
-            raise late from None
-
-    async def _finish(self) -> None:
-        """Behind the last item: raises the exception that the IDL declares, where the handler ended with one."""
-        body = await self.items.outcome()
-        if not body:
-            return
-        self.decode(body)
-        raise DecodeError("the stream ends with a value", path=self._name, outcome=Outcome.EXECUTED)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> R:
-        budget = self._budget
-        if budget.is_spent():  # before an item is taken: who is cancelled here loses none
-            await budget.rest()
-        body = self.items.try_receive()
-        if body is None:
-            body = await self.receive()
-            if body is None:
-                raise StopAsyncIteration
-            budget.begin()
-        return self.decode(body)
-
-
-class Budget:
-    """How long one task may go on without waiting for anything."""
-
-    __slots__ = ("_count", "_until")
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._until = time.perf_counter() + BUDGET
-
-    def begin(self) -> None:
-        """It has waited."""
-        self._count = 0
-        self._until = time.perf_counter() + BUDGET
-
-    def is_spent(self) -> bool:
-        """Whether it is time for others; looks at the clock now and then."""
-        self._count += 1
-        return self._count % _LOOK == 0 and time.perf_counter() > self._until
-
-    async def rest(self) -> None:
-        """Let others have their turn."""
-        await asyncio.sleep(0)
-        self.begin()
-
-
-def note_executed(error: Exception) -> None:
-    """Whatever comes out of a reply, the handler was started. A field of that name is the user's."""
-    if isinstance(error, DecodeError) or not hasattr(error, "outcome"):
-        BaseException.__setattr__(error, "outcome", Outcome.EXECUTED)  # a frozen dataclass has it, too
 
 
 async def close_iterator(iterator: object) -> None:
@@ -225,7 +51,7 @@ class Phase(enum.Enum):
     CLOSED = enum.auto()
 
 
-Begin = Callable[[], Awaitable[tuple[Values[Any, Any], AsyncIterable[Any]]]]  # values of any IDL type
+Begin = Callable[[], Awaitable["tuple[ValueStream[Any, Any], AsyncIterable[Any]]"]]  # values of any IDL type
 """Makes the call: what it sends and receives, and what is iterated over: that, or what interceptors made of it."""
 
 
@@ -245,7 +71,7 @@ class ReceiveStream(AsyncIterator[R]):
         self._name = name
         self._begin = begin
         self._phase = Phase.NEW
-        self._values: Values[Any, R] | None = None  # values of any IDL type
+        self._values: ValueStream[Any, R] | None = None  # values of any IDL type
         self._source: AsyncIterator[R]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Lock | None = None
@@ -254,7 +80,7 @@ class ReceiveStream(AsyncIterator[R]):
         self._was_cut_short = False
         """Whether a reader was cancelled in there."""
 
-    async def _start(self) -> Values[Any, R]:  # as above
+    async def _start(self) -> ValueStream[Any, R]:  # as above
         """Make the call, once."""
         if self._values is not None and self._phase is not Phase.CLOSED:
             return self._values
@@ -267,7 +93,7 @@ class ReceiveStream(AsyncIterator[R]):
                 self._loop = asyncio.get_running_loop()
                 self._phase = Phase.OPEN
                 await self._make_call()
-            return cast("Values[Any, R]", self._values)
+            return cast("ValueStream[Any, R]", self._values)
 
     async def _make_call(self) -> None:
         try:
@@ -338,7 +164,7 @@ class ReceiveStream(AsyncIterator[R]):
                     yield await self._intercepted(turn)
                     continue
                 count += 1
-                if not count % _LOOK and clock() > until:
+                if not count % LOOK and clock() > until:
                     await asyncio.sleep(0)  # before an item is taken: who is cancelled here loses none
                     until = clock() + BUDGET
                 body = try_receive()
@@ -383,7 +209,7 @@ class ReceiveStream(AsyncIterator[R]):
         if phase is not Phase.CLOSED and self._values is not None:
             await self._leave(self._values)
 
-    async def _leave(self, values: Values[Any, R]) -> None:  # as above
+    async def _leave(self, values: ValueStream[Any, R]) -> None:  # as above
         await values.leave()
         if self._turn is not None and not self._turn.locked():  # else who reads there closes it
             await close_iterator(self._source)
@@ -409,7 +235,7 @@ class ReceiveStream(AsyncIterator[R]):
         return f"<{type(self).__name__} of {self._name}, {self._phase.name.lower()}>"
 
 
-def _abandon(values: Values[Any, Any]) -> None:  # values of any IDL type
+def _abandon(values: ValueStream[Any, Any]) -> None:  # values of any IDL type
     values.items.cancel()
     if values.pump is not None:
         values.pump.cancel()
@@ -444,3 +270,30 @@ class BidiStream(ReceiveStream[R], Generic[S, R]):
         if values.pump is not None and not values.pump.done():
             raise ConfigurationError(f"what was given to {self._name} is still being sent, and ends by itself")
         values.items.end()
+
+
+class BlockingReceiveStream(Iterator[R_co], Protocol[R_co]):
+    """What a stub of `callosum.blocking` returns where the handler streams: an iterator, and a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+    def close(self) -> None:
+        """Leave: where the call has not ended, its handler is cancelled."""
+
+
+class BlockingBidiStream(BlockingReceiveStream[R_co], Protocol[S_contra, R_co]):
+    """The same, and a stream to the handler."""
+
+    def send(self, value: S_contra, /) -> None:
+        """Send one item; wait while the other side takes no more."""
+
+    def end(self) -> None:
+        """No more items from here; the other side's may go on."""

@@ -105,6 +105,8 @@ class SessionCore:
         """Records of unknown extensions that were skipped."""
         self.body_bytes = terms.limits.body_bytes
         """The largest body that the other side takes; our own limit while that is not known."""
+        self.compressions: tuple[str, ...] = ()
+        """What the other side decompresses; nothing while that is not known."""
         self.own_lag_ms = 0
         """How late the timer of this side was called last: what PING and PONG tell the other side."""
         self.lag_ms = 0
@@ -164,6 +166,7 @@ class SessionCore:
             self._move(SessionEvent.ACCEPT)
             self.session, self.token = welcome.session, welcome.token
             self._agree(welcome, hello.window_calls, hello.window_bytes)
+            self.compressions = hello.compressions
         self.hello = hello
         self.attempt = hello.attempt
         self._attach(now, self._agreed.heartbeat)
@@ -539,6 +542,7 @@ class SessionCore:
         self._move(SessionEvent.WELCOME)
         self.session, self.token = welcome.session, welcome.token
         self._agree(welcome, welcome.window_calls, welcome.window_bytes)
+        self.compressions = welcome.compressions
         self._liveness = Liveness(self._agreed.heartbeat, now)
         self.outbox.add_first(Offer(self.terms.services))
         events.append(Opened(welcome.services))

@@ -53,6 +53,7 @@ request_header: Final = headers.request_header
 reply_header: Final = headers.reply_header
 _QUEUED: Final = OutgoingState.QUEUED
 _NUMBERED: Final = OUTGOING[_QUEUED][OutgoingEvent.NUMBER]
+_SHIFT: Final = headers.COMPRESSION_SHIFT
 _UNUSUAL: Final = ONEWAY | STREAMS
 """Flags of calls for which more is done when they leave."""
 _TERMINALS: Final = (End, Reply, Error)
@@ -269,6 +270,10 @@ class Outbox:
         """Whether a reply, or a part of one, waits."""
         return bool(self._replies or self.held_outcomes) or any(isinstance(entry, BulkReply) for entry in self._bulk)
 
+    def is_leaving(self, ident: int) -> bool:
+        """Whether the reply of a call is large, and has not left as a whole."""
+        return any(isinstance(entry, BulkReply) and entry.reply.id == ident for entry in self._bulk)
+
     def clear(self) -> None:
         """The session has ended."""
         for queue in (self._control, self._replies, self._nested, self._ahead, self.requests, self._bulk):
@@ -351,14 +356,15 @@ class Outbox:
         while queue and records < MAX_RECORDS:
             reply = queue[0]
             if type(reply) is Reply:
-                header, body = reply_header(reply), reply.body
+                header, body, flags = reply_header(reply), reply.body, reply.compression << _SHIFT
             else:
                 header, body = headers.header_and_body(reply)
+                flags = 0
             header_size, body_size = len(header), len(body)
             size = header_size + body_size
             if length + RECORD_SIZE + size > MAX_FRAME_0:
                 break
-            add_parts((pack_record(size, header_size, 0), header, body))
+            add_parts((pack_record(size, header_size, flags), header, body))
             records += 1
             length += RECORD_SIZE + size
             bodies += body_size
@@ -394,7 +400,7 @@ class Outbox:
             if length + RECORD_SIZE + size > MAX_FRAME_0:
                 call.id = 0
                 break
-            add_parts((pack_record(size, header_size, 0), header, body))
+            add_parts((pack_record(size, header_size, call.compression << _SHIFT), header, body))
             take()
             records += 1
             length += RECORD_SIZE + size
@@ -632,7 +638,7 @@ class Outbox:
 
     def _add_bulk(self, departure: Departure, message: Fragment | Request | Item | Reply) -> None:
         header, body = headers.header_and_body(message)
-        departure.add(header, body, headers.fragment_flags(message))
+        departure.add(header, body, headers.record_flags(message))
         departure.messages.append(message)
         departure.size += RECORD_SIZE + len(header) + len(body)
         departure.bulk += len(body)

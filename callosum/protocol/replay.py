@@ -78,7 +78,7 @@ class Replay:
                 if call is not None and call.flags & ONEWAY:
                     departure.oneways.append(call)  # it has a number, and the link broke before it was handed over
             header, body = headers.header_and_body(message)
-            departure.add(header, body, headers.fragment_flags(message))
+            departure.add(header, body, headers.record_flags(message))
         departure.finish(batch.first, ack, clock_ms(now))
         departure.end = batch.end
         return departure

@@ -12,6 +12,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from callosum.channel import ItemStream
+from callosum.compression import PackedBody
 from callosum.errors import (
     CallosumError,
     Cancelled,
@@ -148,7 +149,7 @@ class CallerStream(SessionStream):
     def __init__(self, session: Session, call: StreamingCall) -> None:
         super().__init__(session, call.stream)
         self.call = call
-        self.body: Body | None = None
+        self.body: Body | PackedBody | None = None
         """The outcome, where there is one."""
         self.failure: BaseException | None = None
 
@@ -158,7 +159,7 @@ class CallerStream(SessionStream):
         """Whether there is an outcome."""
         return self.body is not None or self.failure is not None
 
-    def set_result(self, body: Body) -> None:
+    def set_result(self, body: Body | PackedBody) -> None:
         """The call has ended well."""
         self.body = body
 
@@ -189,7 +190,7 @@ class CallerStream(SessionStream):
             self.session.core.streams.finish(self.stream, End(self.stream.ident))
             self.session.flush_soon()
 
-    async def outcome(self) -> Body:
+    async def outcome(self) -> Body | PackedBody:
         """The bytes of the outcome; see `ItemStream.outcome`."""
         while not self.done():
             await self._wait()
@@ -251,7 +252,7 @@ class HandlerStream(SessionStream):
         """Items of a handler end with its outcome."""
         raise AssertionError("a handler ends its items by its outcome")
 
-    async def outcome(self) -> Body:
+    async def outcome(self) -> Body | PackedBody:
         """Nothing comes behind the items of a caller."""
         return b""
 

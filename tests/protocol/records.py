@@ -52,6 +52,7 @@ MESSAGES: dict[str, Message] = {
     "hello-resumes-from-0": Hello((1,), MAX, MAX, (), (), MAX, MAX, MAX, {}, Resumption(0, TOKEN, 0)),
     "welcome": Welcome(1, 9, TOKEN, False, 0, 64, 10, 100, 2000, 30_000),
     "welcome-full": Welcome(1, MAX, TOKEN, True, MAX, 64, 10, 100, 2000, 30_000, SERVICES),
+    "welcome-compressions": Welcome(1, 9, TOKEN, False, 0, 64, 10, 100, 2000, 30_000, (), ("snappy", "zstd")),
     "offer": Offer(),
     "offer-full": Offer(SERVICES),
     **{f"reset-{code.value}": Reset(code) for code in ResetCode},
@@ -66,10 +67,13 @@ MESSAGES: dict[str, Message] = {
     "request-metadata": Request(1, "Echo/say", 1, 0, b"body", metadata={"a": "b", "c": b"\xff"}),
     "request-parent": Request(1, "Echo/say", 1, 0, b"body", parent=4),
     "request-codec": Request(1, "Echo/say", 1, 0, b"body", codec="compact"),
-    "request-full": Request(1, "Echo/say", 1, 3, b"body", "k", {"a": "b"}, 4, "compact"),
+    "request-asks": Request(1, "Echo/say", 1, 0, b"body", reply_compression="snappy"),
+    "request-compressed": Request(300, "Echo/say", None, 0, b"body", compression=1),
+    "request-full": Request(1, "Echo/say", 1, 3, b"body", "k", {"a": "b"}, 4, "compact", "zstd", 2),
     "reply": Reply(1, b"body"),
     "reply-empty": Reply(0, b""),
     "reply-metadata": Reply(MAX, b"body", {"a": b"b"}),
+    "reply-compressed": Reply(300, b"body", compression=2),
     "error": Error(1, Code.INTERNAL, Outcome.EXECUTED),
     "error-full": Error(
         3,
@@ -95,6 +99,9 @@ MESSAGES: dict[str, Message] = {
     "goaway": GoAway(0, 0),
     "goaway-reason": GoAway(MAX, 30_000, "drained"),
     "fragment-first": Fragment(Request(1, "Echo/say", 5, 0, b"", "k"), Type.REQUEST, 1, b"part", more=True),
+    "fragment-compressed": Fragment(
+        Request(1, "Echo/say", 5, 0, b"", compression=2), Type.REQUEST, 1, b"part", more=True
+    ),
     "fragment-next": Fragment(None, Type.REQUEST, 1, b"part", more=True),
     "fragment-last": Fragment(None, Type.REQUEST, 1, b"part", more=False),
     "fragment-reply": Fragment(Reply(2, b"", {"a": "b"}), Type.REPLY, 2, b"part", more=True),

@@ -17,9 +17,16 @@ from tests.protocol.records import MAX, MESSAGES, TOKEN, batch, plain, record, s
 
 
 def test_which_records_go_on():
-    assert headers.fragment_flags(MESSAGES["fragment-next"]) == 2
-    assert headers.fragment_flags(MESSAGES["fragment-last"]) == 0
-    assert headers.fragment_flags(Void()) == 0
+    assert headers.record_flags(MESSAGES["fragment-next"]) == 2
+    assert headers.record_flags(MESSAGES["fragment-last"]) == 0
+    assert headers.record_flags(Void()) == 0
+
+
+def test_what_the_flags_of_a_record_say_of_compression():
+    assert headers.record_flags(MESSAGES["request-compressed"]) == 4
+    assert headers.record_flags(MESSAGES["reply-compressed"]) == 8
+    assert headers.record_flags(MESSAGES["fragment-compressed"]) == 8 + 2
+    assert headers.record_flags(MESSAGES["reply"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -373,10 +373,32 @@ def test_a_header_of_a_record_that_is_cut_off():
         wire.decode([batch(record(REPLY), b"\x00" * 7, count=2)])
 
 
-@pytest.mark.parametrize("flags", [4, 8, 16, 32, 64, 128, 255])
+@pytest.mark.parametrize("flags", [32, 64, 128, 255])
 def test_unknown_record_flags_are_refused(flags):
     with pytest.raises(ProtocolError, match="not valid"):
         wire.decode([batch(record(REPLY, b"", flags))])
+
+
+@pytest.mark.parametrize("flags", [12, 16, 20, 24, 28])
+def test_unknown_compressions_are_refused(flags):
+    with pytest.raises(ProtocolError, match="unknown compression"):
+        wire.decode([batch(record(REPLY, b"", flags))])
+
+
+@pytest.mark.parametrize("ident", [1, 300, 70_000])
+def test_what_is_compressed_is_not_taken_for_what_is_plain(ident):
+    """The short ways ask for a record without flags, whatever the batch; the second time its method is remembered."""
+    sent: list[Reply | Request] = [
+        Reply(ident, b"body", compression=1),
+        Request(ident, "m", None, 0, b"body", compression=2),
+    ]
+    plain_ones: list[Reply | Request] = [Reply(ident, b"body"), Request(ident, "m", None, 0, b"body")]
+    for _ in range(2):
+        for message, same in zip(sent, plain_ones, strict=True):
+            for batched, numbers in (([message], [message.compression]), ([same, message], [0, message.compression])):
+                found = wire.decode(wire.encode(batched)).messages
+                assert [one.compression for one in found] == numbers  # type: ignore[union-attr]
+                assert plain(found) == plain(batched)
 
 
 def test_the_reserved_byte_is_zero():

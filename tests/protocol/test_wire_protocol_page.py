@@ -159,12 +159,13 @@ def test_header_fields(kind: Type) -> None:
 
 @pytest.mark.parametrize("kind", list(Type), ids=lambda kind: kind.name)
 def test_header_field_names(kind: Type) -> None:
-    renamed = {"bytes": "size", "retry_after": "retry_after_ms"}
+    renamed = {"bytes": "size", "retry_after": "retry_after_ms", "compression": "reply_compression"}
     fields = {field.name for field in dataclasses.fields(CLASSES[kind.name])}
     if kind is Type.HELLO:
         fields |= {field.name for field in dataclasses.fields(messages.Resumption)}
     written = {renamed.get(row["field"], row["field"]) for rows in tables(kind.name) for row in rows}
-    assert written == fields - {"id", "body", "deadline", "info", "services", "resumption"}
+    elsewhere = {"id", "body", "deadline", "info", "services", "resumption", "compression"}
+    assert written == fields - elsewhere
 
 
 def test_reset_codes() -> None:
