@@ -85,7 +85,7 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
         except StopAsyncIteration:  # it was caught there, and that was the end
             return
         finally:
-            await close_iterator(iterator)
+            await stop_iterator(iterator)
 
     def start_pump(self, source: AsyncIterable[S]) -> None:
         """Send what an async iterable gives beside what is received; what it raises ends the call."""
@@ -192,6 +192,25 @@ class Budget:
         """Let others have their turn."""
         await asyncio.sleep(0)
         self.begin()
+
+
+async def stop_iterator(iterator: object) -> None:
+    """End what may be an async generator as a task is cancelled: its ``finally`` runs now.
+
+    Task groups and timeouts around a ``yield`` make a fault of a `GeneratorExit`.
+    """
+    throw = getattr(iterator, "athrow", None)
+    if throw is not None:
+        stop = asyncio.CancelledError()
+        try:
+            await throw(stop)
+        except StopAsyncIteration:
+            return
+        except asyncio.CancelledError as error:
+            if error is stop:
+                return
+            raise
+    await close_iterator(iterator)
 
 
 def note_executed(error: Exception) -> None:
