@@ -16,6 +16,8 @@ from callosum.protocol import limits
 from callosum.protocol.messages import (
     COMPRESSIONS,
     EXTENSIONS_FROM,
+    ONEWAY,
+    STREAMS,
     Body,
     Cancel,
     CancelReason,
@@ -339,6 +341,8 @@ def _decode_request(header: _Header, body: Body) -> Request:
     if type(method) is not str or not ident:
         raise ValueError("id or method")
     _natural(flags)
+    if flags & ONEWAY and flags & STREAMS:
+        raise ValueError("a oneway that streams")
     if timeout_ms is not None:
         _natural(timeout_ms)
     if len(header) == 5:

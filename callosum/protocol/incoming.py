@@ -126,8 +126,6 @@ class IncomingCalls:
                 return
             call = self.make_call(request, IncomingState.ARRIVING, 0)
             self.calls[request.id] = call
-            if request.flags & STREAMS:
-                self._streams.begin_incoming(request)
             if request.parent:
                 self._add_nested(call, size)
             self._assembly.begin((Type.REQUEST, request.id), request)
@@ -185,6 +183,8 @@ class IncomingCalls:
             self._refuse(request, call.size, refusal, events)
         elif not fragment.more:
             self._assembly.finish(key)
+            if request.flags & STREAMS:
+                self._streams.begin_incoming(request)
             call.state = INCOMING[call.state][IncomingEvent.COMPLETE]
             events.append(call)
 
@@ -247,8 +247,8 @@ class IncomingCalls:
         """The caller left; nothing is answered."""
         self._skipping.pop(ident, None)
         call = self.calls.get(ident)
-        if ident in self._outbox.streams:
-            self._streams.drop(ident)
+        if ident in self._outbox.streams and ident % 2 == self._parity:
+            self._streams.drop(ident)  # also where the handler has ended, and its outcome waits behind items
         if call is None or call.state is IncomingState.ABANDONED:
             return
         if call.state is IncomingState.ARRIVING:
@@ -321,11 +321,16 @@ class IncomingCalls:
         self.give_up(self.calls[ident], code, text, events)
 
     def give_up(self, call: IncomingCall, code: Code, text: str, events: list[Event]) -> None:
-        """End a call that streams, for a reason of this side's: its caller is told, and its handler stopped."""
+        """End a call that streams, for a reason of this side's: its caller is told, and its handler stopped.
+
+        Nothing happens where it has ended already, or its caller is gone.
+        """
+        if call.state not in (_PENDING, _STARTED):
+            return
         ident = call.request.id
         self._streams.drop(ident)
-        is_running = call.state is IncomingState.RUNNING
-        self._outbox.add_error(Error(ident, code, Outcome.EXECUTED if is_running else Outcome.REJECTED, text))
+        outcome = Outcome.EXECUTED if call.state is _STARTED else Outcome.REJECTED
+        self._outbox.add_error(Error(ident, code, outcome, text))
         call.state = INCOMING[call.state][IncomingEvent.ABANDON]
         events.append(call)
 
@@ -343,7 +348,6 @@ class IncomingCalls:
         """End a call of which fragments are missing."""
         call.state = INCOMING[call.state][_END]
         del self.calls[call.request.id]
-        self._streams.drop(call.request.id)
         if call.request.key is not None:
             events.append(Withdrawn(call))
         if call.request.parent:

@@ -14,19 +14,24 @@ from hypothesis import strategies as st
 from callosum.errors import Code, Outcome, ProtocolError
 from callosum.protocol import headers, limits, wire
 from callosum.protocol.messages import (
+    ONEWAY,
+    STREAMS,
     UNNUMBERED,
     Cancel,
     CancelReason,
     Credit,
+    End,
     Error,
     Fragment,
     GoAway,
+    Item,
     Message,
     Ping,
     Reply,
     Request,
     Reset,
     ResetCode,
+    StreamCredit,
     Type,
     Void,
 )
@@ -74,7 +79,7 @@ def test_frames_may_be_memoryviews(name):
 
 
 def test_the_corpus_has_every_message_with_and_without_its_optional_fields():
-    assert {type(message) for message in MESSAGES.values()} == set(headers._ENCODERS) | {Request, Reply}
+    assert {type(message) for message in MESSAGES.values()} == set(headers._ENCODERS) | {Request, Item, Reply}
     for kind in {type(message) for message in MESSAGES.values()}:
         samples = [message for message in MESSAGES.values() if isinstance(message, kind)]
         for field in dataclasses.fields(kind):
@@ -112,7 +117,7 @@ requests = st.builds(
     st.integers(1, MAX),
     texts,
     st.none() | naturals,
-    naturals,
+    naturals.filter(lambda flags: not (flags & ONEWAY and flags & STREAMS)),
     bodies,
     keys,
     metadata,
@@ -135,6 +140,9 @@ any_message = (
     | errors
     | st.builds(Cancel, naturals, st.sampled_from(CancelReason))
     | st.builds(Credit, naturals, naturals)
+    | st.builds(StreamCredit, st.integers(1, MAX), naturals, naturals)
+    | st.builds(Item, naturals, bodies)
+    | st.builds(End, naturals)
     | st.builds(GoAway, naturals, naturals, texts)
     | st.builds(Ping, naturals, naturals)
     | st.builds(Reset, st.sampled_from(ResetCode), texts)
@@ -508,8 +516,8 @@ def test_the_last_fragment_has_something_of_the_body_too():
         single([5, 1])
 
 
-@pytest.mark.parametrize("kind", [*sorted(set(Type) - {Type.REQUEST, Type.REPLY})])
-def test_only_calls_are_in_fragments(kind):
+@pytest.mark.parametrize("kind", [*sorted(set(Type) - {Type.REQUEST, Type.ITEM, Type.REPLY})])
+def test_only_calls_and_items_are_in_fragments(kind):
     with pytest.raises(ProtocolError, match="cannot be in fragments"):
         single([int(kind), 0], b"x", 2)
 

@@ -15,12 +15,13 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 import callosum
-from callosum.errors import CallosumError, Outcome, PermissionDenied, Unavailable
+from callosum.errors import CallosumError, Outcome, PermissionDenied
 from callosum.protocol.calls import SessionState
 from callosum.protocol.core import SessionCore
 from callosum.protocol.limits import STREAMS_WINDOW
@@ -41,7 +42,7 @@ from tests.services import (
     until,
 )
 
-WORLDS = int(os.environ.get("CALLOSUM_STREAM_WORLDS", "30"))
+WORLDS = int(os.environ.get("CALLOSUM_STREAM_WORLDS", "60"))
 FIRST_SEED = int(os.environ.get("CALLOSUM_STREAM_SEED", "0"))
 CALLS = 14
 """Streams of one world."""
@@ -379,7 +380,7 @@ class World:
         """Nothing is left, and all credit is there: at its sender, or about to be given back."""
         cores = [session.core for session in sessions if session.core.state is SessionState.OPEN]
         for core in cores:
-            await until(lambda core=core: is_idle(core), 60)
+            await until(partial(is_idle, core), 60)
             assert not core.outbox.streams
             assert not core.streams._blocked
             assert not core.streams._assembly.unfinished

@@ -625,6 +625,85 @@ def control() -> File:
     return file
 
 
+def streams() -> File:
+    """ITEM, END, and the CREDIT of a stream."""
+    file = File("streams", "REQUESTs that begin streams, ITEM, END, and the CREDIT of a stream.")
+    fields: Description = {"type": "REQUEST", "id": 1, "method": "Logs/tail", "timeout_ms": None}
+    for name, flags, why in (
+        ("items-follow", 4, "Flag 4: the caller sends a stream."),
+        ("items-wanted", 8, "Flag 8: the caller takes a stream."),
+        ("items-both-ways", 12, "Flags 4 and 8: a stream in both directions."),
+        ("items-idempotent", 10, "Flags 2 and 8."),
+    ):
+        file.valid(
+            f"request-{name}",
+            why,
+            frames_of(record([5, 1, "Logs/tail", None, flags], b"\x00")),
+            batch({**fields, "flags": flags, "body": "00"}),
+        )
+    file.valid(
+        "item",
+        "One item of the stream of call 1: the caller's, or the handler's.",
+        frames_of(record([6, 1], b"\x2a\x2b")),
+        batch({"type": "ITEM", "id": 1, "body": "2a2b"}),
+    )
+    file.valid(
+        "item-empty",
+        "An item may be empty.",
+        frames_of(record([6, 2])),
+        batch({"type": "ITEM", "id": 2, "body": ""}),
+    )
+    for ident in (127, 128, 300, 70_000, 2**32, 2**63 - 1):
+        file.valid(
+            f"item-id-{ident}",
+            "The id in msgpack's shortest form.",
+            frames_of(record([6, ident], b"\x2a")),
+            batch({"type": "ITEM", "id": ident, "body": "2a"}),
+        )
+    file.valid(
+        "item-own-frame",
+        "An item of more than 64 KiB is a frame of its own.",
+        frames_of(record([6, 1], b"\x2a" * (64 * KIB + 1), IN_FRAME)),
+        batch({"type": "ITEM", "id": 1, "body": f"2a*{64 * KIB + 1}"}),
+    )
+    file.valid(
+        "items-and-end",
+        "Items of two streams, and the END of the first: ITEM and END are numbered, 7 to 10.",
+        frames_of(record([6, 1], b"a"), record([6, 3], b"b"), record([6, 1], b"c"), record([7, 1]), seq=7, ack=5),
+        batch(
+            {"type": "ITEM", "id": 1, "body": "61"},
+            {"type": "ITEM", "id": 3, "body": "62"},
+            {"type": "ITEM", "id": 1, "body": "63"},
+            {"type": "END", "id": 1},
+            seq=7,
+            ack=5,
+        ),
+    )
+    file.valid(
+        "items-and-reply",
+        "The handler's items, and the outcome behind them.",
+        frames_of(record([6, 1], b"a"), record([6, 1], b"b"), record([8, 1])),
+        batch(
+            {"type": "ITEM", "id": 1, "body": "61"},
+            {"type": "ITEM", "id": 1, "body": "62"},
+            {"type": "REPLY", "id": 1, "body": ""},
+        ),
+    )
+    file.valid(
+        "credit",
+        "The stream of call 5 may have 64 KiB more, and all streams together 70,000 bytes.",
+        frames_of(record([11, 5, 64 * KIB, 70_000])),
+        batch({"type": "STREAM_CREDIT", "id": 5, "size": 65536, "consumed": 70000}),
+    )
+    file.valid(
+        "credit-shared-alone",
+        "What was read of streams that are over: nothing for the stream, 2 MiB for all together.",
+        frames_of(record([11, 5, 0, 2 * MIB])),
+        batch({"type": "STREAM_CREDIT", "id": 5, "size": 0, "consumed": 2097152}),
+    )
+    return file
+
+
 def fragments() -> File:
     """Bodies over 1,088 KiB."""
     file = File(
@@ -655,6 +734,22 @@ def fragments() -> File:
         "The last one over 64 KiB: a frame of its own.",
         frames_of(record([5, 3], b"\x2c" * (64 * KIB + 1), IN_FRAME), seq=4),
         batch({"type": "FRAGMENT", "of": "REQUEST", "id": 3, "more": False, "body": f"2c*{64 * KIB + 1}"}, seq=4),
+    )
+    item = {"type": "ITEM", "id": 1}
+    file.valid(
+        "item-first-or-further",
+        "A fragment of an ITEM that is not the last: all have the same header. The description takes it for a first "
+        "one.",
+        frames_of(record([6, 1], b"\x04" * FRAGMENT, IN_FRAME | MORE), seq=4),
+        batch(
+            {"type": "FRAGMENT", "of": "ITEM", "id": 1, "more": True, "first": item, "body": f"04*{FRAGMENT}"}, seq=4
+        ),
+    )
+    file.valid(
+        "item-last",
+        "The last fragment of an ITEM looks like a whole ITEM: the body that is unfinished tells that it is none.",
+        frames_of(record([6, 1], b"\x05"), seq=5),
+        batch({"type": "ITEM", "id": 1, "body": "05"}, seq=5),
     )
     file.valid(
         "request-first-compressed",
@@ -949,9 +1044,8 @@ def _invalid_headers(file: File) -> None:
     )
     timestamp = b"\x93\x0c\x00\xd6\xff" + bytes(4)
     file.invalid("ext-timestamp", "a timestamp is an extension type, too", frames_of(record(timestamp)))
-    for number in (0, 6, 7, 16, 63):
-        why = "6 and 7 are reserved for streams. Answered with RESET(protocol)." if number in (6, 7) else ""
-        file.invalid(f"type-{number}", f"unknown type {number}", frames_of(record([number, 0])), why)
+    for number in (0, 16, 63):
+        file.invalid(f"type-{number}", f"unknown type {number}", frames_of(record([number, 0])))
 
 
 def _invalid_fields(file: File) -> None:
@@ -991,7 +1085,12 @@ def _invalid_fields(file: File) -> None:
         ("error-retry-after", "a negative retry_after", [9, 1, 14, 1, "", {"retry_after": -1}], b""),
         ("cancel-reason", "an unknown reason", [10, 1, "bored"], b""),
         ("cancel-body", "a CANCEL has no body", [10, 1, "cancelled"], b"\x00"),
-        ("credit-stream", "credit for a stream, of which there are none", [11, 1, 0, 1], b""),
+        ("credit-stream-negative", "negative credit of a stream", [11, 1, 0, -1], b""),
+        ("credit-stream-short", "the bytes for all streams are missing", [11, 1, 0], b""),
+        ("item-options", "what follows the id is no map", [6, 1, 1], b"\x00"),
+        ("end-body", "an END has no body", [7, 1], b"\x00"),
+        ("request-oneway-streams", "a oneway that sends a stream", [5, 1, "m", None, 5], b""),
+        ("request-oneway-takes", "a oneway that takes a stream", [5, 1, "m", None, 9], b""),
         ("credit-negative", "negative credit", [11, 0, -1, 0], b""),
         ("void-body", "a VOID has no body", [12, 0], b"\x00"),
         ("ping-short", "lag_ms is missing", [13, 0, 1], b""),
@@ -1066,6 +1165,7 @@ def _invalid_fragments(file: File) -> None:
     file.invalid("fragment-not-first", "a fragment is alone in its batch", frames_of(VOID, record([5, 1], b"a")))
     file.invalid("fragment-empty", "a fragment is empty", frames_of(record(first, b"", MORE)))
     file.invalid("fragment-last-empty", "the last fragment is empty", frames_of(record([5, 1], b"")))
+    file.invalid("fragment-item-empty", "a fragment is empty", frames_of(record([6, 1], b"", MORE)))
     file.invalid("fragment-reply-empty", "a fragment is empty", frames_of(record([8, 1], b"", MORE)))
     file.invalid(
         "fragment-further-compressed",
@@ -1076,7 +1176,7 @@ def _invalid_fragments(file: File) -> None:
     for name, header in (("error", [9, 1, 13, 3, ""]), ("offer", [3, 0]), ("credit", [11, 0, 1, 1])):
         file.invalid(
             f"fragment-of-{name}",
-            "only a REQUEST and a REPLY travel in fragments",
+            "only a REQUEST, an ITEM and a REPLY travel in fragments",
             frames_of(record(list(header), b"a", MORE)),
         )
 
@@ -1086,7 +1186,7 @@ def _invalid_fragments(file: File) -> None:
 
 def files() -> list[File]:
     """All of them."""
-    return [batches(), handshake(), calls(), control(), fragments(), tolerance(), invalid()]
+    return [batches(), handshake(), calls(), control(), streams(), fragments(), tolerance(), invalid()]
 
 
 def rendered(file: File) -> str:
