@@ -144,6 +144,13 @@ class ItemStream(ABC):
     def cancel(self) -> None:
         """Leave: of the caller, the handler is cancelled; of a handler, no more items are received. Nothing raises."""
 
+    @abstractmethod
+    def abort(self, failure: Exception) -> bool:
+        """Leave, of the caller, because of a failure on this side: it is the outcome of the call from now on.
+
+        False where the call has an outcome already, which stays then.
+        """
+
 
 class Inbound(Carrier):
     """One incoming call, as whatever carries it brings it to the dispatcher.

@@ -21,7 +21,7 @@ from callosum.session.registry import Registry, Target
 from callosum.session.scheduling import Place, Scheduling, Stage, Unordered, make_order, policy_for
 from callosum.session.workers import Bounds, Workers
 from callosum.threads import MAX_THREADS, Threads
-from callosum.value_stream import ValueStream
+from callosum.value_stream import ValueStream, stop_iterator
 
 if TYPE_CHECKING:
     from callosum.peer import Peer
@@ -316,13 +316,21 @@ class HandlerDispatcher:
         if not method.cardinality.gives_items:
             return codec.encode_result(await self._run_target(inbound, target.run))
 
-        async def run(*arguments: Any) -> Any:  # an async iterator of values of any IDL type
-            return target.run(*arguments)
+        made: list[Any] = []  # async iterators of values of any IDL type
 
-        given = await self._run_target(inbound, run)
-        if not hasattr(given, "__aiter__"):
-            raise TypeError(f"{method.wire_name} streams, and its handler gave no async iterator, but {given!r:.100}")
-        await values.send_all(given)
+        async def run(*arguments: Any) -> Any:  # as above
+            made.append(target.run(*arguments))
+            return made[-1]
+
+        try:
+            given = await self._run_target(inbound, run)
+            if not hasattr(given, "__aiter__"):
+                name = method.wire_name
+                raise TypeError(f"{name} streams, and its handler gave no async iterator, but {given!r:.100}")
+            await values.send_all(given)
+        finally:
+            for iterator in made:  # what interceptors made of it leaves that to the garbage collector
+                await stop_iterator(iterator)
         return b""
 
     async def _run_target(self, inbound: Inbound, run: Callable[..., Awaitable[Any]]) -> Any:  # as above

@@ -384,11 +384,6 @@ class Session(Channel):
         """Keep a call that would be started, while the peer does not take the replies that it already has."""
         self._held[call] = None
 
-    def oversized_item(self, size: int) -> CallosumError:
-        """Why an item that the other side does not accept is not sent."""
-        text = f"an item takes {size} bytes; the other side accepts {self.core.body_bytes}"
-        return ResourceExhausted(text, outcome=Outcome.UNKNOWN)
-
     def oversized_reply(self, size: int) -> Failure:
         """What becomes of a reply that the other side does not accept."""
         text = f"the result takes {size} bytes; the caller accepts {self.core.body_bytes}"
