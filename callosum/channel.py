@@ -8,7 +8,7 @@ IDL and no network. The session implements the first and feeds the second; a for
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -65,6 +65,26 @@ class Channel(ABC):
             RpcError, TransportError: With a true ``outcome``.
         """
 
+    @abstractmethod
+    def open_stream(
+        self,
+        method: Method,
+        codec: str,
+        body: Body,
+        deadline: float | None = None,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+        parent: int = 0,
+    ) -> ItemStream:
+        """One request of a method that streams, made at once: this side's end of it.
+
+        ``body`` is the encoded arguments without the stream; the rest is as for `call`.
+
+        Raises:
+            ConfigurationError: This way carries no streams.
+            RpcError, TransportError: It cannot be made; NOT_SENT.
+        """
+
 
 class ItemStream(ABC):
     """One end of a call that streams: bytes of values out, bytes of values in.
@@ -107,8 +127,12 @@ class ItemStream(ABC):
         """
 
     @abstractmethod
-    async def outcome(self) -> Body:
-        """Of the caller: the bytes of the result, or of a declared exception; b"" behind a stream that went well.
+    def keep_newest(self) -> None:
+        """Of unread items only the newest is kept, whatever comes from now on: the sender waits for no reader."""
+
+    @abstractmethod
+    async def outcome(self) -> Body | PackedBody:
+        """The bytes of the result, or of a declared exception; b"" behind a stream that went well, and for a handler.
 
         Items that nobody received are dropped. Cancellation: safe; the call goes on.
 
@@ -133,6 +157,9 @@ class Inbound(Carrier):
         arguments: What the handler is called with, set by the dispatcher.
         target: What runs it, set by the dispatcher.
         worker: Who runs it, set by the dispatcher.
+        lane: What `Dispatcher.join` gave for its caller.
+        place: Its place in the order of its key, set by the dispatcher; None where it has none.
+        since: Since when it waits, on the loop's clock, set by the dispatcher where it looks at it.
     """
 
     __slots__ = ()
@@ -141,6 +168,23 @@ class Inbound(Carrier):
     arguments: Any  # a tuple of values of any IDL type
     target: Any  # the dispatcher's own
     worker: Any  # the dispatcher's own
+    lane: Any  # the dispatcher's own
+    place: Any = None  # the dispatcher's own
+    since: Any  # a float; slots are the subclass's
+
+    @property
+    def carries_key(self) -> bool:
+        """Whether a request key can come with the call; where not, the dispatcher computes those that the IDL names."""
+        return True
+
+    def makers(self) -> Iterator[Inbound]:
+        """The calls of this side in whose handlers it is made, by however many calls to and fro; the nearest first."""
+        return iter(())
+
+    @property
+    def items(self) -> ItemStream | None:
+        """The end of its streams; None where its caller is gone. Asked for once, of a method that streams."""
+        return None
 
     @property
     @abstractmethod
@@ -167,6 +211,13 @@ class Inbound(Carrier):
     @abstractmethod
     def reply(self, body: Body) -> None:
         """The result, or a declared exception."""
+
+    def is_departing(self, then: Callable[[], None]) -> bool:  # noqa: ARG002 - the contract's
+        """Whether its answer is on its way for so long that later ones may overtake it: ``then`` is called at the end.
+
+        To be asked once, right after the answer.
+        """
+        return False
 
     @abstractmethod
     def fail(self, failure: Failure) -> None:
@@ -200,11 +251,17 @@ class Flushable(Protocol):
 class Dispatcher(Protocol):
     """What takes incoming calls to their handlers."""
 
+    def join(self, peer: Peer) -> Any:  # the dispatcher's own
+        """The session of a peer has opened: what its calls have as their ``lane``. Never raises."""
+
+    def expect(self, call: Inbound) -> None:
+        """A call with a key has begun to arrive: `submit` follows, or `abandon`."""
+
     def submit(self, call: Inbound) -> None:
         """Take a call; it is answered, now or later, by the methods of the call."""
 
     def abandon(self, call: Inbound) -> None:
-        """The caller of a submitted call is gone: drop it from the queue, or cancel its handler."""
+        """The caller of an expected or submitted call is gone: drop it from the queue, or cancel its handler."""
 
     def drained(self) -> None:
         """A run of `submit` is over: handlers may start."""

@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import keyword
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterable, Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from callosum.compression import Compression, PackedBody, compression_of
-from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambient_deadline, current
-from callosum.errors import ConfigurationError, DecodeError, Outcome
+from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambient_deadline, current, key_of
+from callosum.errors import ConfigurationError
+from callosum.opening import Reading, receive_stream, send_stream, split_stream
 from callosum.service import Cardinality, Method, Service
+from callosum.streams import BidiStream, ReceiveStream
+from callosum.value_stream import ValueStream, note_executed
 
 if TYPE_CHECKING:
     from callosum.channel import Channel
@@ -32,6 +35,14 @@ class StubOptions:
     key: Key | None = None
     metadata: Metadata | None = None
     compression: Compression | None = None
+    item_timeout: float | None = None
+    """Seconds for which each item of a stream is waited for, or None."""
+    overflow: Overflow | None = None
+
+
+Overflow = Literal["latest"]
+"""What becomes of items that come faster than they are read: ``latest`` keeps only the newest one; without it, their
+sender waits."""
 
 
 class Stub:
@@ -51,15 +62,21 @@ class Stub:
         key: Key | None = None,
         metadata: Metadata | None = None,
         compression: Compression | str | None = None,
+        item_timeout: float | None = None,
+        overflow: Overflow | None = None,
     ) -> Self:
         """The same stub with other options; what is not given stays as it is.
 
         Args:
             timeout: Seconds for each call.
-            key: The request key: the ordering domain of its calls at the other side.
+            key: The request key: the ordering domain of its calls at the other side. Without it a method whose IDL
+                names a parameter as its key takes the argument.
             metadata: What travels with each call; added to what the stub has.
             compression: What arguments and results are compressed with, where the other side can: ``snappy``, ``zstd``,
                 a `callosum.Compression`, or ``none``.
+            item_timeout: Seconds for which each item of a stream is waited for, beside the timeout of the whole.
+            overflow: ``"latest"``: of the items of a stream that come faster than they are read, only the newest is
+                kept, and their sender waits for nobody.
 
         Raises:
             ConfigurationError: An option has a value that cannot be.
@@ -72,6 +89,8 @@ class Stub:
             key=options.key if key is None else key,
             metadata=merged or None,
             compression=options.compression if compression is None else compression_of(compression),
+            item_timeout=options.item_timeout if item_timeout is None else item_timeout,
+            overflow=options.overflow if overflow is None else overflow,
         )
         check_options(changed)
         return type(self)(self._peer, changed)
@@ -87,6 +106,10 @@ def check_options(options: StubOptions) -> None:
     metadata = cast("dict[object, object]", options.metadata or {})
     if timeout is not None and not timeout > 0:
         raise ConfigurationError(f"timeout={timeout!r}: give a number of seconds above 0")
+    if options.item_timeout is not None and not options.item_timeout > 0:
+        raise ConfigurationError(f"item_timeout={options.item_timeout!r}: give a number of seconds above 0")
+    if options.overflow not in {None, "latest"}:
+        raise ConfigurationError(f'overflow={options.overflow!r}: there is "latest", and None')
     if not isinstance(key, str | int | bytes | None) or isinstance(key, bool):
         raise ConfigurationError(f"key={key!r}: a request key is a str, an int or bytes")
     if isinstance(key, int) and not -(2**63) <= key < 2**63:
@@ -120,20 +143,35 @@ def stub_class(service: Service) -> type[Stub]:
     return found
 
 
-def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:  # values of any IDL type
+def _stub_method(method: Method, name: str) -> Callable[..., Any]:  # a coroutine, or a stream
+    kind = method.cardinality
+    if kind.gives_items:
+        made: Callable[..., Any] = _receiving(method)
+    else:
+        made = _sending(method) if kind.takes_items else _calling(method)
+    made.__name__ = made.__qualname__ = name
+    made.__doc__ = method.doc or method.signature()
+    made.__signature__ = _signature(method)  # type: ignore[attr-defined]
+    return made
+
+
+def _calling(method: Method) -> Callable[..., Coroutine[Any, Any, Any]]:  # values of any IDL type
     is_oneway = method.cardinality is Cardinality.ONEWAY
+    compute_key = key_of(method)
 
     async def call(self: Stub, /, *args: Any, **kwargs: Any) -> Any:  # values of any IDL type
         peer, options = self._peer, self._options
         handled = current.get()
         deadline = ambient_deadline.get()
-        metadata = options.metadata
+        metadata, key = options.metadata, options.key
+        if compute_key is not None and key is None:
+            key = compute_key(args, kwargs)
         if handled is not None or options.timeout is not None or method.timeout is not None:
             deadline = _deadline(deadline, options.timeout, method, handled)
             if handled is not None and handled.request.metadata:
                 metadata = _with_trace(metadata, handled.request.metadata)
         if peer.chain is not None:
-            outgoing = Call(method, peer, dict(metadata or {}), options.key, deadline)
+            outgoing = Call(method, peer, dict(metadata or {}), key, deadline)
             outgoing.arguments, outgoing.keywords = args, kwargs
             outgoing.compression = options.compression
             return await peer.chain(outgoing)
@@ -148,7 +186,7 @@ def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any,
             # not by a name, which would keep the plain bytes while the call goes on
             codec.encode_args(*args, **kwargs) if kwargs else codec.encode_args(*args),
             deadline,
-            options.key,
+            key,
             metadata,
             parent,
             options.compression,
@@ -160,12 +198,47 @@ def _stub_method(method: Method, name: str) -> Callable[..., Coroutine[Any, Any,
                 reply = reply.unpack()
             return codec.decode_result(reply)
         except Exception as error:
-            _note_executed(error)
+            note_executed(error)
             raise
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = method.doc or method.signature()
-    call.__signature__ = _signature(method)  # type: ignore[attr-defined]
+    return call
+
+
+def _receiving(method: Method) -> Callable[..., ReceiveStream[Any]]:  # values of any IDL type
+    make = BidiStream[Any, Any] if method.cardinality.takes_items else ReceiveStream[Any]
+
+    def stream(self: Stub, /, *args: Any, **kwargs: Any) -> ReceiveStream[Any]:  # as above
+        async def begin() -> tuple[ValueStream[Any, Any], AsyncIterable[Any]]:  # as above
+            peer, options = self._peer, self._options
+            reading = Reading(options.item_timeout, keeps_newest=options.overflow == "latest")
+            return await receive_stream(_outgoing(self, method, args, kwargs), reading, peer.chain)
+
+        return make(method.wire_name, begin)
+
+    return stream
+
+
+def _sending(method: Method) -> Callable[..., Coroutine[Any, Any, Any]]:  # as above
+    async def call(self: Stub, /, *args: Any, **kwargs: Any) -> Any:  # as above
+        outgoing, chain = _outgoing(self, method, args, kwargs), self._peer.chain
+        return await (send_stream(outgoing) if chain is None else chain(outgoing))
+
+    return call
+
+
+def _outgoing(stub: Stub, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:  # as above
+    """A call of a method that streams, with what it inherits."""
+    options, handled = stub._options, current.get()  # noqa: SLF001 - it is a method of the stub
+    metadata = options.metadata
+    if handled is not None and handled.request.metadata:
+        metadata = _with_trace(metadata, handled.request.metadata)
+    deadline = _deadline(ambient_deadline.get(), options.timeout, method, handled)
+    key, compute_key = options.key, key_of(method)
+    if compute_key is not None and key is None:
+        (positional, named), _ = split_stream(method, args, kwargs)
+        key = compute_key(positional, named)
+    call = Call(method, stub._peer, dict(metadata or {}), key, deadline)  # noqa: SLF001 - as above
+    call.arguments, call.keywords = args, kwargs
     return call
 
 
@@ -187,6 +260,10 @@ async def perform_call(call: Call) -> Any:  # a result of any IDL type
     """The innermost link of a chain of interceptors at the calling side."""
     method = call.method
     check_options(StubOptions(None, call.key, call.metadata))  # an interceptor may have set them
+    if call.run is not None:
+        return await call.run(call)  # its handler streams
+    if method.cardinality.takes_items:
+        return await send_stream(call)
     channel: Channel = call.peer.route.session
     parent = 0
     handled = current.get()
@@ -208,14 +285,8 @@ async def perform_call(call: Call) -> Any:  # a result of any IDL type
     try:
         return codec.decode_result(reply.unpack() if isinstance(reply, PackedBody) else reply)
     except Exception as error:
-        _note_executed(error)
+        note_executed(error)
         raise
-
-
-def _note_executed(error: Exception) -> None:
-    """Whatever comes out of a reply, the handler was started. A field of that name is the user's."""
-    if isinstance(error, DecodeError) or not hasattr(error, "outcome"):
-        BaseException.__setattr__(error, "outcome", Outcome.EXECUTED)  # a frozen dataclass has it, too
 
 
 def _signature(method: Method) -> inspect.Signature:
@@ -227,12 +298,13 @@ def _signature(method: Method) -> inspect.Signature:
     unset, positional = inspect.Parameter.empty, inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter("self", positional)]
     has_default = is_forced = False
-    for one in method.parameters:
-        has_default = has_default or one.has_default
-        is_forced = is_forced or (has_default and not one.has_default)
+    for index, one in enumerate(method.parameters):
+        may_miss = one.has_default or (index == method.stream and method.cardinality.gives_items)
+        has_default = has_default or may_miss
+        is_forced = is_forced or (has_default and not may_miss)
         kind = inspect.Parameter.KEYWORD_ONLY if is_forced else positional
         name = f"{one.name}_" if keyword.iskeyword(one.name) else one.name
-        default = one.default if one.has_default else unset
+        default = one.default if may_miss else unset
         annotation = method.annotations.get(name, unset)
         parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
     return inspect.Signature(parameters, return_annotation=method.annotations.get("return", unset))

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import callosum
@@ -97,8 +98,34 @@ def service_class(service: Service) -> type[ServiceClass[Any]]:
     return type(service.name, (ServiceClass,), {"__callosum_service__": service})
 
 
+def stream_codec(encode: Callable[..., bytes]) -> MethodCodec:
+    """Items each way are text, like results."""
+    return text_codec(encode_args=encode, encode_item=encode_text, decode_item=decode_text)
+
+
+def _no_arguments() -> bytes:
+    return b""
+
+
+def make_streams(name: str) -> type[ServiceClass[Any]]:
+    """A service of text whose methods stream: ``tail(message)``, ``join(message, items)``, ``talk(items)``."""
+    message, items = Parameter("message"), Parameter("items")
+    talk = stream_codec(_no_arguments)
+    talk = replace(talk, decode_args=lambda _: ())
+    methods = [
+        Method(name, "tail", (message,), {"text": text_codec()}, Cardinality.SERVER_STREAM),
+        Method(
+            name, "join", (message, items), {"text": stream_codec(encode_args)}, Cardinality.CLIENT_STREAM, stream=1
+        ),
+        Method(name, "talk", (items,), {"text": talk}, Cardinality.BIDI_STREAM, stream=0),
+        Method(name, "say", (message,), {"text": text_codec()}),
+    ]
+    return service_class(Service(name, {one.name: one for one in methods}, f"{name}-fingerprint"))
+
+
 Echo = make_service("Echo", ("say", "call"), oneways=("poke",))
 Agent = make_service("Agent", ("say", "call"), oneways=("poke",))
+Streams = make_streams("Streams")
 Store = make_service("Store", ("get",), idempotent=True)
 
 
@@ -236,15 +263,16 @@ class Pair:
 
 @asynccontextmanager
 async def paired(
-    handler: Handler | None = None,
+    handler: Any = None,
     *,
+    service: type[ServiceClass[Any]] | None = None,
     agent: Handler | None = None,
     listen: dict[str, Any] | None = None,
     **options: Any,
 ) -> AsyncIterator[Pair]:
-    """A server with `Echo`, and a client with `Agent`."""
+    """A server with `Echo`, or another service, and a client with `Agent`."""
     address = new_address()
-    services = {Echo: handler or Handler()}
+    services = {service or Echo: handler or Handler()}
     async with callosum.listen(address, services, **(listen or {})) as server:
         client, links = dialler(address, {Agent: agent or Handler()}, **options)
         async with client as peer:

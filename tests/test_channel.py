@@ -40,6 +40,11 @@ def test_a_carrier_without_a_session_holds_nothing_back():
             """Nothing to do."""
 
     assert not Foreign().hold()
+    assert Foreign().items is None
+    assert not Foreign().is_departing(Foreign().finish)
+    assert Foreign().carries_key
+    assert list(Foreign().makers()) == []
+    assert Foreign().place is None
     foreign = Foreign()
     foreign.request = Request(1, "m", None, 0, b"body")
     with foreign.unpacked() as body:

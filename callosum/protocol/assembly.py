@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Final
 
-from callosum.protocol.messages import Body, Reply, Request
+from callosum.protocol.messages import Body, Item, Reply, Request
 
 BodyKey = tuple[int, int]
 """Type and id."""
@@ -27,7 +27,7 @@ class Refusal(enum.Enum):
 class _Unfinished:
     __slots__ = ("message", "parts", "size")
 
-    def __init__(self, message: Request | Reply) -> None:
+    def __init__(self, message: Request | Item | Reply) -> None:
         self.message = message
         self.parts: list[Body] = []
         self.size = 0
@@ -45,7 +45,7 @@ class Assembly:
         self.size = 0
         """Bytes of all unfinished bodies."""
 
-    def begin(self, key: BodyKey, message: Request | Reply) -> None:
+    def begin(self, key: BodyKey, message: Request | Item | Reply) -> None:
         """The first fragment of a body is about to be added."""
         self.unfinished[key] = _Unfinished(message)
 
@@ -69,18 +69,20 @@ class Assembly:
         self.size += len(part)
         return None
 
-    def finish(self, key: BodyKey) -> Request | Reply:
+    def finish(self, key: BodyKey) -> Request | Item | Reply:
         """The message, whole."""
         unfinished = self.unfinished.pop(key)
         self.size -= unfinished.size
         unfinished.message.body = b"".join(unfinished.parts)
         return unfinished.message
 
-    def drop(self, key: BodyKey) -> None:
-        """Give a body up, if there is one."""
+    def drop(self, key: BodyKey) -> int:
+        """Give a body up, if there is one, and return how many bytes of it were here."""
         unfinished = self.unfinished.pop(key, None)
-        if unfinished is not None:
-            self.size -= unfinished.size
+        if unfinished is None:
+            return 0
+        self.size -= unfinished.size
+        return unfinished.size
 
     def clear(self) -> None:
         """Give all up."""

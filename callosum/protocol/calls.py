@@ -150,6 +150,70 @@ INCOMING: Final[Mapping[IncomingState, Mapping[IncomingEvent, IncomingState]]] =
 }
 
 
+class SendingState(enum.IntEnum):
+    """Where the items are that this side sends in a call."""
+
+    OPEN = 0
+    ENDING = 1
+    """What ends them waits behind those that have not left."""
+    ENDED = 2
+
+
+class SendingEvent(enum.IntEnum):
+    """What moves them on."""
+
+    FINISH = 0
+    """There are no more: the END of a caller, the outcome of a handler."""
+    LEAVE = 1
+    """The last record has a number."""
+    DROP = 2
+    """The call has ended without them."""
+
+
+SENDING: Final[Mapping[SendingState, Mapping[SendingEvent, SendingState]]] = {
+    SendingState.OPEN: {
+        SendingEvent.FINISH: SendingState.ENDING,
+        SendingEvent.DROP: SendingState.ENDED,
+    },
+    SendingState.ENDING: {
+        SendingEvent.LEAVE: SendingState.ENDED,
+        SendingEvent.DROP: SendingState.ENDED,
+    },
+    SendingState.ENDED: {},
+}
+
+
+class ReceivingState(enum.IntEnum):
+    """Where the items are that this side receives in a call."""
+
+    OPEN = 0
+    COMPLETE = 1
+    """No more will come; some may be unread."""
+    CLOSED = 2
+    """Nobody reads: what is here, and what comes, is dropped."""
+
+
+class ReceivingEvent(enum.IntEnum):
+    """What moves them on."""
+
+    COMPLETE = 0
+    """The END of a caller, or the outcome of a handler, has come."""
+    CLOSE = 1
+    """The reader has left."""
+
+
+RECEIVING: Final[Mapping[ReceivingState, Mapping[ReceivingEvent, ReceivingState]]] = {
+    ReceivingState.OPEN: {
+        ReceivingEvent.COMPLETE: ReceivingState.COMPLETE,
+        ReceivingEvent.CLOSE: ReceivingState.CLOSED,
+    },
+    ReceivingState.COMPLETE: {
+        ReceivingEvent.CLOSE: ReceivingState.CLOSED,
+    },
+    ReceivingState.CLOSED: {},
+}
+
+
 # module constants: an attribute of an enum costs more, and these are looked at for each call
 _PENDING: Final = IncomingState.PENDING
 _RUNNING: Final = INCOMING[_PENDING][IncomingEvent.START]

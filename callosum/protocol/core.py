@@ -23,7 +23,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from callosum.errors import ProtocolError
+from callosum.errors import Code, ProtocolError
 from callosum.protocol import headers, wire
 from callosum.protocol.calls import (
     SESSION,
@@ -43,11 +43,13 @@ from callosum.protocol.messages import (
     VERSION,
     Cancel,
     Credit,
+    End,
     Error,
     Extension,
     Fragment,
     GoAway,
     Hello,
+    Item,
     Message,
     Offer,
     Ping,
@@ -57,6 +59,7 @@ from callosum.protocol.messages import (
     Reset,
     ResetCode,
     Resumption,
+    StreamCredit,
     Type,
     Void,
     Welcome,
@@ -65,6 +68,8 @@ from callosum.protocol.outbox import Departure, Gate, Outbox
 from callosum.protocol.outgoing import OutgoingCalls
 from callosum.protocol.positions import Gap, Receipt, ResendBuffer, SentBatch
 from callosum.protocol.replay import Replay
+from callosum.protocol.stream import StreamingCall
+from callosum.protocol.streams import Streams
 from callosum.protocol.transit import Transit
 from callosum.protocol.wire import clock_ms
 
@@ -110,8 +115,9 @@ class SessionCore:
         self._resend = resend if resend is not None else ResendBuffer()
         self._deadlines = Deadlines()
         self.outbox = Outbox(role.value, limits, self._resend)
-        self.incoming = IncomingCalls(3 - role.value, limits, self.outbox, self._deadlines)
-        self.outgoing = OutgoingCalls(limits, self.outbox, self._deadlines, self.incoming.calls)
+        self.streams = Streams(limits, self.outbox)
+        self.incoming = IncomingCalls(3 - role.value, limits, self.outbox, self._deadlines, self.streams)
+        self.outgoing = OutgoingCalls(limits, self.outbox, self._deadlines, self.incoming.calls, self.streams)
         self._receipt = Receipt(limits.ack_records, limits.ack_bytes, limits.ack_delay)
         self._transit = Transit()
         self._liveness: Liveness | None = None
@@ -126,6 +132,7 @@ class SessionCore:
         self._stalled_before = 0.0
         self._ping = 0
         self.incoming.release = self.outgoing.release_waiting
+        self.streams.refuse = self._refuse_item
 
     # --- connections --------------------------------------------------------------------------------------------------
 
@@ -281,6 +288,8 @@ class SessionCore:
 
     def open_call(self, call: OutgoingCall, now: float) -> None:
         """Queue a call; it is registered before anything of it leaves."""
+        if isinstance(call, StreamingCall):
+            self.streams.open(call)
         if call.deadline is None and not call.parent:
             self.outbox.add_request(call)
         else:
@@ -290,6 +299,8 @@ class SessionCore:
 
     def open_call_ahead(self, call: OutgoingCall) -> None:
         """Queue a call of ``on_connect``: it waits for no other."""
+        if isinstance(call, StreamingCall):
+            self.streams.open(call)
         self.outgoing.open_ahead(call)
 
     def _watch_patience(self, now: float) -> None:
@@ -377,6 +388,7 @@ class SessionCore:
         self.outgoing.end_all(reason, events)
         self.incoming.end_all(events)
         self.outbox.clear()
+        self.streams.clear()
         self._deadlines.clear()
         self._resend.clear()
         self._replay.clear()
@@ -552,6 +564,8 @@ class SessionCore:
                 outgoing.on_reply(message, events)
             elif isinstance(message, Request):
                 incoming.arrive(message, delay_ms, now, events)
+            elif isinstance(message, Item):
+                self.streams.arrive(message, self._last_begun(message.id), events)
             elif isinstance(message, Reset):
                 self._on_reset(message, events)
                 return  # nothing comes after it
@@ -571,6 +585,8 @@ class SessionCore:
             case Fragment():
                 if message.type == Type.REQUEST:
                     self.incoming.arrive_fragment(message, delay_ms, now, events)
+                elif message.type == Type.ITEM:
+                    self.streams.arrive_fragment(message, self._last_begun(message.id), events)
                 else:
                     self.outgoing.on_reply_fragment(message, events)
             case Error():
@@ -579,6 +595,8 @@ class SessionCore:
                 self.incoming.cancel(message.id, events)
             case Credit():
                 self.outbox.window.take_back(message.calls, message.size)
+            case StreamCredit() | End():
+                self.streams.on_control(message, events)
             case Ping():
                 self.lag_ms = message.lag_ms
                 self.outbox.add_control(Pong(message.number, self.own_lag_ms))
@@ -596,8 +614,18 @@ class SessionCore:
                 pass
             case Hello() | Welcome() | Offer():
                 raise ProtocolError(f"a {type(message).__name__} in an open session")
-            case Request() | Reply() | Reset():
+            case Request() | Item() | Reply() | Reset():
                 raise AssertionError("these were taken before")
+
+    def _last_begun(self, ident: int) -> int:
+        """The highest id so far of the side that made the call ``ident``."""
+        return self.outbox.last_id if ident % 2 == self.role.value % 2 else self.incoming.last_id
+
+    def _refuse_item(self, ident: int, code: Code, text: str, events: list[Event]) -> None:
+        if ident % 2 == self.role.value % 2:
+            self.outgoing.refuse_item(ident, text, events)
+        else:
+            self.incoming.refuse_item(ident, code, text, events)
 
     def _on_reset(self, reset: Reset, events: list[Event]) -> None:
         text = reset.text or f"the other side closed the connection: {reset.code}"

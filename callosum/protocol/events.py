@@ -1,8 +1,9 @@
 """What the core tells its owner: a closed union.
 
-Two of its members are the calls themselves, because one of them is made for each call on the hot path: an
+Three of its members are the calls and streams themselves, because they come for each call on the hot path: an
 `OutgoingCall` that has ended (``reply`` or ``failure`` is set, or neither for a oneway that was handed over), and an
-`IncomingCall` that is either PENDING (it has arrived) or ABANDONED (stop its handler).
+`IncomingCall` that is either PENDING (it has arrived) or ABANDONED (stop its handler), and a `Stream` whose reader or
+writer waits no more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from callosum.errors import Code
 from callosum.protocol.calls import IncomingCall, OutgoingCall
 from callosum.protocol.messages import GoAway, Hello, Offered, Request, ResetCode, Welcome
+from callosum.protocol.stream import Stream
 
 Frame = bytes | memoryview
 
@@ -72,4 +74,31 @@ class Ended:
     unsent: tuple[OutgoingCall, ...] = ()
 
 
-Event = OutgoingCall | IncomingCall | Opened | Resumed | NotResumed | Refused | Draining | Broken | Ended
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """The first fragment of a call with a key has arrived: it has its place in the key's order from now on."""
+
+    call: IncomingCall
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A call that was announced will not be whole: it gives its place up."""
+
+    call: IncomingCall
+
+
+Event = (
+    OutgoingCall
+    | IncomingCall
+    | Stream
+    | Opened
+    | Resumed
+    | NotResumed
+    | Refused
+    | Announced
+    | Withdrawn
+    | Draining
+    | Broken
+    | Ended
+)

@@ -20,6 +20,7 @@ from callosum.protocol.messages import (
     Cancel,
     CancelReason,
     Credit,
+    End,
     Error,
     Extension,
     Fragment,
@@ -27,6 +28,7 @@ from callosum.protocol.messages import (
     Hello,
     Info,
     InfoValue,
+    Item,
     Message,
     Metadata,
     Offer,
@@ -38,6 +40,7 @@ from callosum.protocol.messages import (
     Reset,
     ResetCode,
     Resumption,
+    StreamCredit,
     Type,
     Void,
     Welcome,
@@ -76,6 +79,9 @@ def header_and_body(message: Message) -> tuple[bytes, Body]:
         return reply_header(reply), reply.body
     if isinstance(message, Request):
         return request_header(message), message.body
+    if kind is Item:
+        item = cast(Item, message)
+        return item_header(item.id), item.body
     return _ENCODERS[kind](message)
 
 
@@ -132,6 +138,11 @@ def reply_header(r: Reply) -> bytes:
     if r.metadata:
         return _pack((8, r.id, {"metadata": r.metadata}))
     return _pack((8, r.id))
+
+
+def item_header(ident: int) -> bytes:
+    """The header of an ITEM: the same for all of a stream."""
+    return _pack((6, ident))
 
 
 def _encode_hello(m: Hello) -> tuple[bytes, Body]:
@@ -191,7 +202,9 @@ _ENCODERS: Final[Mapping[type, Callable[[Any], tuple[bytes, Body]]]] = {
     Fragment: _encode_fragment,
     Reset: _fields_of(lambda m: (Type.RESET, 0, m.code.value, m.text[:MAX_RESET_TEXT])),
     Cancel: _fields_of(lambda m: (Type.CANCEL, m.id, m.reason.value)),
+    End: _fields_of(lambda m: (Type.END, m.id)),
     Credit: _fields_of(lambda m: (Type.CREDIT, 0, m.calls, m.size)),
+    StreamCredit: _fields_of(lambda m: (Type.CREDIT, m.id, m.size, m.consumed)),
     Void: _fields_of(lambda _: (Type.VOID, 0)),
     Ping: _fields_of(lambda m: (Type.PING, 0, m.number, m.lag_ms)),
     Pong: _fields_of(lambda m: (Type.PONG, 0, m.number, m.lag_ms)),
@@ -261,18 +274,18 @@ _Header = list[Any]
 
 def _decode_fragment(header: _Header, body: Body, more: int, decoder: Callable[[_Header, Body], Message]) -> Fragment:
     kind, ident = header[0], header[1]
-    if kind not in (Type.REQUEST, Type.REPLY):
+    if kind not in (Type.REQUEST, Type.ITEM, Type.REPLY):
         raise ProtocolError(f"a {Type(kind).name} cannot be in fragments")
     if not body:
         raise ProtocolError("a fragment is empty")
     message: Message | None = None
-    # a REPLY's own header may be as short as a further fragment's: the assembly knows which of the two it is
-    if len(header) > 2 or kind == Type.REPLY:
+    # the header of an ITEM or REPLY may be as short as a further fragment's: the assembly knows which of the two it is
+    if len(header) > 2 or kind != Type.REQUEST:
         try:
             message = decoder(header, b"")
         except (ValueError, TypeError, IndexError) as error:
             raise ProtocolError(f"a {Type(kind).name} has wrong fields: {error}") from None
-    return Fragment(cast(Request | Reply | None, message), kind, ident, body, bool(more))
+    return Fragment(cast(Request | Item | Reply | None, message), kind, ident, body, bool(more))
 
 
 def _shown(value: object) -> str:
@@ -464,11 +477,22 @@ def _decode_cancel(header: _Header, body: Body) -> Cancel:
     return Cancel(header[1], CancelReason(_text(header[2])))
 
 
-def _decode_credit(header: _Header, body: Body) -> Credit:
+def _decode_item(header: _Header, body: Body) -> Item:
+    _options(header, 2)
+    return Item(header[1], body)
+
+
+def _decode_end(header: _Header, body: Body) -> End:
+    _options(header, 2)
+    _no_body(body)
+    return End(header[1])
+
+
+def _decode_credit(header: _Header, body: Body) -> Credit | StreamCredit:
     _options(header, 4)
     _no_body(body)
     if header[1]:
-        raise ValueError(f"credit for a stream {header[1]} that does not exist")
+        return StreamCredit(header[1], _natural(header[2]), _natural(header[3]))
     return Credit(_natural(header[2]), _natural(header[3]))
 
 
@@ -502,6 +526,8 @@ _DECODERS: Final[Mapping[int, Callable[[_Header, Body], Message]]] = {
     Type.OFFER: _decode_offer,
     Type.RESET: _decode_reset,
     Type.REQUEST: _decode_request,
+    Type.ITEM: _decode_item,
+    Type.END: _decode_end,
     Type.REPLY: _decode_reply,
     Type.ERROR: _decode_error,
     Type.CANCEL: _decode_cancel,

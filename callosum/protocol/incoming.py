@@ -1,6 +1,7 @@
 """The calls that the other side makes.
 
-Laws: a call arrives with its first record, runs after its last, and is passed on once. Each has exactly one outcome:
+Laws: a call arrives with its first record, runs after its last, and is passed on once; one that has a key is announced
+with its first where that is not its last, and withdrawn where its last does not come. Each has exactly one outcome:
 what is answered for a call that has ended, or whose caller is gone, is dropped. Its window is owed to the other side
 when its handler has ended, not before.
 """
@@ -17,10 +18,11 @@ from callosum.protocol.assembly import Refusal as BodyRefusal
 from callosum.protocol.calls import INCOMING, IncomingCall, IncomingEvent, IncomingState
 from callosum.protocol.credit import ReceiveWindow
 from callosum.protocol.deadlines import Deadlines
-from callosum.protocol.events import Event, Refused
+from callosum.protocol.events import Announced, Event, Refused, Withdrawn
 from callosum.protocol.limits import Limits
 from callosum.protocol.messages import (
     ONEWAY,
+    STREAMS,
     Body,
     Error,
     Fragment,
@@ -31,6 +33,7 @@ from callosum.protocol.messages import (
     Type,
 )
 from callosum.protocol.outbox import Outbox
+from callosum.protocol.streams import Streams
 
 # module constants: an attribute of an enum costs more, and these are looked at for each call
 _PENDING: Final = IncomingState.PENDING
@@ -54,8 +57,9 @@ MAX_ERROR_TEXT = 2000
 class IncomingCalls:
     """The table of calls that this side serves."""
 
-    def __init__(self, first_id: int, limits: Limits, outbox: Outbox, deadlines: Deadlines) -> None:
+    def __init__(self, first_id: int, limits: Limits, outbox: Outbox, deadlines: Deadlines, streams: Streams) -> None:
         self._outbox = outbox
+        self._streams = streams
         self._deadlines = deadlines
         self._window = ReceiveWindow(limits.window_calls, limits.window_bytes)
         self._body_limit = limits.body_bytes
@@ -102,6 +106,8 @@ class IncomingCalls:
             return
         call = self.make_call(request, _PENDING, size)
         self.calls[ident] = call
+        if request.flags & STREAMS:
+            self._streams.begin_incoming(request)
         if request.parent:
             self._add_nested(call, size)
         if request.deadline is not None:
@@ -120,11 +126,15 @@ class IncomingCalls:
                 return
             call = self.make_call(request, IncomingState.ARRIVING, 0)
             self.calls[request.id] = call
+            if request.flags & STREAMS:
+                self._streams.begin_incoming(request)
             if request.parent:
                 self._add_nested(call, size)
             self._assembly.begin((Type.REQUEST, request.id), request)
             if request.deadline is not None:
                 self._deadlines.add(request.deadline, call)
+            if request.key is not None:
+                events.append(Announced(call))
         else:
             begun = self.calls.get(fragment.id)
             if begun is None or begun.state is not IncomingState.ARRIVING:
@@ -169,7 +179,7 @@ class IncomingCalls:
             refusal = Code.RESOURCE_EXHAUSTED, f"the body {excess.value}"
         if refusal is not None:
             self._assembly.drop(key)
-            self._end(call)
+            self._end(call, events)
             if fragment.more:
                 self._skip_rest(request)
             self._refuse(request, call.size, refusal, events)
@@ -237,11 +247,13 @@ class IncomingCalls:
         """The caller left; nothing is answered."""
         self._skipping.pop(ident, None)
         call = self.calls.get(ident)
+        if ident in self._outbox.streams:
+            self._streams.drop(ident)
         if call is None or call.state is IncomingState.ABANDONED:
             return
         if call.state is IncomingState.ARRIVING:
             self._assembly.drop((Type.REQUEST, ident))
-            self._end(call)
+            self._end(call, events)
             self._return_window(call)
         else:
             call.state = INCOMING[call.state][IncomingEvent.ABANDON]
@@ -253,12 +265,19 @@ class IncomingCalls:
         """Answer with a result or a declared exception, and end the call."""
         request = call.request
         if call.state is _STARTED and not request.flags & ONEWAY:
-            self._outbox.add_reply(Reply(request.id, body, metadata, compression))
+            reply = Reply(request.id, body, metadata, compression)
+            if not request.flags & STREAMS or not self._streams.answer(reply):
+                self._outbox.add_reply(reply)
         self.finish(call)
 
     def answer_error(self, call: IncomingCall, error: Error) -> None:
         """Answer with an error, and end the call."""
-        if call.state in (_PENDING, _STARTED) and not call.request.flags & ONEWAY:
+        request = call.request
+        if (
+            call.state in (_PENDING, _STARTED)
+            and not request.flags & ONEWAY
+            and not (request.flags & STREAMS and self._streams.answer(error))
+        ):
             self._outbox.add_error(error)
         self.finish(call)
 
@@ -269,6 +288,8 @@ class IncomingCalls:
         call.state = _ENDED  # from all other states, by the table
         request = call.request
         self.calls.pop(request.id, None)
+        if request.flags & STREAMS:
+            self._streams.handler_ended(request.id)
         if call.nested:
             self.release(call)
         if request.parent:
@@ -278,10 +299,11 @@ class IncomingCalls:
 
     def expire(self, call: IncomingCall, events: list[Event]) -> None:
         """The deadline of a call has passed."""
+        self._streams.drop(call.request.id)
         error = Error(call.request.id, Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran")
         if call.state is IncomingState.ARRIVING:
             self._assembly.drop((Type.REQUEST, call.request.id))
-            self._end(call)
+            self._end(call, events)
             self._skip_rest(call.request)
             self._refuse(call.request, call.size, (error.code, error.text), events)
             return
@@ -294,6 +316,19 @@ class IncomingCalls:
         call.state = INCOMING[call.state][IncomingEvent.ABANDON]
         events.append(call)
 
+    def refuse_item(self, ident: int, code: Code, text: str, events: list[Event]) -> None:
+        """What the caller sends is too much for this side."""
+        self.give_up(self.calls[ident], code, text, events)
+
+    def give_up(self, call: IncomingCall, code: Code, text: str, events: list[Event]) -> None:
+        """End a call that streams, for a reason of this side's: its caller is told, and its handler stopped."""
+        ident = call.request.id
+        self._streams.drop(ident)
+        is_running = call.state is IncomingState.RUNNING
+        self._outbox.add_error(Error(ident, code, Outcome.EXECUTED if is_running else Outcome.REJECTED, text))
+        call.state = INCOMING[call.state][IncomingEvent.ABANDON]
+        events.append(call)
+
     def end_all(self, events: list[Event]) -> None:
         """The session has ended: stop every handler."""
         for call in list(self.calls.values()):
@@ -301,13 +336,16 @@ class IncomingCalls:
                 call.state = INCOMING[call.state][IncomingEvent.ABANDON]
                 events.append(call)
             elif call.state is IncomingState.ARRIVING:
-                self._end(call)
+                self._end(call, events)
         self._assembly.clear()
 
-    def _end(self, call: IncomingCall) -> None:
+    def _end(self, call: IncomingCall, events: list[Event]) -> None:
         """End a call of which fragments are missing."""
         call.state = INCOMING[call.state][_END]
         del self.calls[call.request.id]
+        self._streams.drop(call.request.id)
+        if call.request.key is not None:
+            events.append(Withdrawn(call))
         if call.request.parent:
             self._drop_nested(call)
 

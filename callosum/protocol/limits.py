@@ -21,6 +21,12 @@ INLINE_BODY = 64 * KIB
 FRAGMENT = MIB + INLINE_BODY
 """Bytes up to which a body travels whole; a larger one travels in fragments of this size. Data comes in powers of two,
 and has an envelope of its IDL: 1 MiB of it need not be put together by its receiver."""
+STREAM_WINDOW = 256 * KIB
+"""Bytes that a stream may have under way or unread when it begins; one item may go over it."""
+STREAMS_WINDOW = 32 * MIB
+"""Bytes that all streams of one direction may have so."""
+ITEM_COST = 128
+"""Bytes that an item counts for besides its body: what is nothing on the wire is something in memory."""
 MAX_HANDSHAKE_BODY = 256 * KIB
 """Bytes of the body of a HELLO, WELCOME or OFFER."""
 FREE_VALUES = 64
@@ -56,6 +62,9 @@ class Limits:
     it; further compressed ones are refused meanwhile."""
     reply_backlog_bytes: int = 16 * MIB
     """Bytes of replies that wait to leave; past it no further handler of that peer is started."""
+    stream_bytes: int = 4 * MIB
+    """Bytes that a stream may have under way or unread once its reader has shown that it keeps up; no less than it
+    begins with."""
     nested_calls: int = 8
     """Calls that one handler may have under way at the peer that called it. The peer refuses more than it permits
     itself: both sides want the same number."""

@@ -25,13 +25,15 @@ VERSION: Final = 1
 
 
 class Type(enum.IntEnum):
-    """The type numbers on the wire. 6 and 7 belong to streams; from 64 on there is room for extensions."""
+    """The type numbers on the wire; from 64 on there is room for extensions."""
 
     HELLO = 1
     WELCOME = 2
     OFFER = 3
     RESET = 4
     REQUEST = 5
+    ITEM = 6
+    END = 7
     REPLY = 8
     ERROR = 9
     CANCEL = 10
@@ -58,6 +60,7 @@ ITEMS_FOLLOW: Final = 4
 """The caller sends a stream: ITEMs, and an END behind them."""
 ITEMS_WANTED: Final = 8
 """The caller takes a stream: ITEMs before the outcome."""
+STREAMS: Final = ITEMS_FOLLOW | ITEMS_WANTED
 
 
 class ResetCode(enum.StrEnum):
@@ -178,6 +181,21 @@ class Request:
 
 
 @dataclass(slots=True, eq=False)
+class Item:
+    """One item of a stream: the caller's, or the handler's."""
+
+    id: int
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The caller's items are complete."""
+
+    id: int
+
+
+@dataclass(slots=True, eq=False)
 class Reply:
     """The one outcome of a call: success, or an exception that the IDL declares."""
 
@@ -218,6 +236,17 @@ class Credit:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamCredit:
+    """Permits more items of a stream."""
+
+    id: int
+    size: int
+    """Bytes that the stream may have more."""
+    consumed: int
+    """Bytes that all streams together may have more: what was read, of this stream and others, or dropped."""
+
+
+@dataclass(frozen=True, slots=True)
 class Void:
     """Keeps a number whose record is gone."""
 
@@ -252,8 +281,9 @@ class GoAway:
 class Fragment:
     """One piece of a body that travels in several: the first carries the message that it belongs to."""
 
-    message: Request | Reply | None
-    """The message of the first fragment, its ``body`` empty; None in the further ones."""
+    message: Request | Item | Reply | None
+    """The message of the first fragment, its ``body`` empty; None in the further ones of a REQUEST. The header of an
+    ITEM or REPLY does not tell whether a fragment is the first: these have it always."""
     type: int
     id: int
     body: Body
@@ -273,10 +303,13 @@ Message = (
     | Offer
     | Reset
     | Request
+    | Item
+    | End
     | Reply
     | Error
     | Cancel
     | Credit
+    | StreamCredit
     | Void
     | Ping
     | Pong

@@ -15,16 +15,26 @@ from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from callosum.protocol import headers, wire
-from callosum.protocol.calls import OUTGOING, OutgoingCall, OutgoingEvent, OutgoingState
+from callosum.protocol.calls import OUTGOING, OutgoingCall, OutgoingEvent, OutgoingState, SendingEvent
 from callosum.protocol.credit import SendWindow
-from callosum.protocol.limits import FRAGMENT, INLINE_BODY, MAX_FRAME_0, MAX_RECORDS, Limits
+from callosum.protocol.limits import (
+    FRAGMENT,
+    INLINE_BODY,
+    MAX_FRAME_0,
+    MAX_RECORDS,
+    STREAMS_WINDOW,
+    Limits,
+)
 from callosum.protocol.messages import (
     ONEWAY,
+    STREAMS,
     UNNUMBERED,
     Body,
     Credit,
+    End,
     Error,
     Fragment,
+    Item,
     Key,
     Message,
     Reply,
@@ -32,6 +42,7 @@ from callosum.protocol.messages import (
     Type,
 )
 from callosum.protocol.positions import ResendBuffer
+from callosum.protocol.stream import Stream, StreamingCall, Terminal
 
 MAX_TIMEOUT: Final = 1e9
 """Seconds: who gives more (infinity, for example) means no end, which this is."""
@@ -43,6 +54,11 @@ reply_header: Final = headers.reply_header
 _QUEUED: Final = OutgoingState.QUEUED
 _NUMBERED: Final = OUTGOING[_QUEUED][OutgoingEvent.NUMBER]
 _SHIFT: Final = headers.COMPRESSION_SHIFT
+_UNUSUAL: Final = ONEWAY | STREAMS
+"""Flags of calls for which more is done when they leave."""
+_TERMINALS: Final = (End, Reply, Error)
+_SHARE: Final = 32
+"""Items of a stream that leave before the next one has its turn."""
 
 
 class Gate(enum.Enum):
@@ -121,7 +137,13 @@ class Outbox:
         """Those of the calls that leave ahead whose bodies are large."""
         self.requests: deque[OutgoingCall] = deque()
         """The calls that wait to leave, one and the same object for the life of the session."""
-        self._bulk: deque[OutgoingCall | BulkReply] = _NONE
+        self.streams: dict[int, Stream] = {}
+        """The streams of the calls that have an id, of both sides."""
+        self.streams_left = STREAMS_WINDOW
+        """Bytes of items that the other side permits all streams together."""
+        self.held_outcomes = 0
+        """Outcomes that wait behind items."""
+        self._bulk: deque[OutgoingCall | BulkReply | Stream] = _NONE
         self._behind: dict[Key, deque[OutgoingCall]] = {}
         self._withdrawn = 0
 
@@ -171,7 +193,12 @@ class Outbox:
                 self._ahead = deque()
             self._ahead.append(call)
 
-    def _add_large(self, entry: OutgoingCall | BulkReply) -> None:
+    def add_stream(self, stream: Stream) -> None:
+        """A stream whose call has its id has something to send."""
+        stream.is_in_turn = True
+        self._add_large(stream)
+
+    def _add_large(self, entry: OutgoingCall | BulkReply | Stream) -> None:
         """What leaves in fragments, or in a batch of its own."""
         if self._bulk is _NONE:
             self._bulk = deque()
@@ -224,6 +251,16 @@ class Outbox:
         yield from self._ahead
 
     @property
+    def has_control(self) -> bool:
+        """Whether control records wait."""
+        return bool(self._control)
+
+    @property
+    def last_id(self) -> int:
+        """The highest id of a call of this side so far."""
+        return self._next_id - 2
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
         return not (self._control or self._replies or self.requests or self._bulk or self._nested or self._ahead)
@@ -231,7 +268,11 @@ class Outbox:
     @property
     def has_replies(self) -> bool:
         """Whether a reply, or a part of one, waits."""
-        return bool(self._replies) or any(isinstance(entry, BulkReply) for entry in self._bulk)
+        return bool(self._replies or self.held_outcomes) or any(isinstance(entry, BulkReply) for entry in self._bulk)
+
+    def is_leaving(self, ident: int) -> bool:
+        """Whether the reply of a call is large, and has not left as a whole."""
+        return any(isinstance(entry, BulkReply) and entry.reply.id == ident for entry in self._bulk)
 
     def clear(self) -> None:
         """The session has ended."""
@@ -241,14 +282,16 @@ class Outbox:
         self._behind.clear()
         self._early.clear()
         self.outgoing.clear()
-        self.reply_bytes = 0
+        self.streams.clear()
+        self.reply_bytes = self.held_outcomes = 0
 
     # --- what goes out ------------------------------------------------------------------------------------------------
 
     @property
     def is_congested(self) -> bool:
         """Whether replies leave so slowly that no further handler should start."""
-        return self.reply_bytes > self._limits.reply_backlog_bytes or len(self._replies) > self._limits.reserve_records
+        waiting = len(self._replies) + self.held_outcomes
+        return self.reply_bytes > self._limits.reply_backlog_bytes or waiting > self._limits.reserve_records
 
     @property
     def is_overdrawn(self) -> bool:
@@ -283,7 +326,9 @@ class Outbox:
                 if self.requests and gate is _GATE_OPEN:
                     self._take_requests(departure, self.requests, now)
             if self._bulk and not departure.records:
-                self._take_fragment(departure, gate, now)
+                self._take_bulk(departure, gate, now)
+                if self._replies and not departure.records:  # an outcome that has waited behind items
+                    self._take_replies(departure)
         return departure if departure.records else None
 
     def _take_control(self, departure: Departure) -> None:
@@ -364,9 +409,9 @@ class Outbox:
                 taken += body_size
             call.state = _NUMBERED
             call.first = call.last = number
-            if call.flags & ONEWAY:
-                departure.oneways.append(call)
             outgoing[ident] = call
+            if call.flags & _UNUSUAL:
+                self._leave_unusual(call, departure)
             append_message(call)
             ident += 2
             number += 1
@@ -389,24 +434,41 @@ class Outbox:
         if key is not None:
             self._behind[key] = deque()
 
-    def _number(self, call: OutgoingCall, departure: Departure) -> None:
-        call.state = _NUMBERED
-        self._next_id += 2
+    def _leave_unusual(self, call: OutgoingCall, departure: Departure) -> None:
+        """All of a call has a number that is a oneway, or that streams."""
         if call.flags & ONEWAY:
             departure.oneways.append(call)
+        if isinstance(call, StreamingCall):
+            stream = call.stream
+            stream.begin(call.id)
+            self.streams[call.id] = stream
+            if stream.queue:
+                self.add_stream(stream)
+
+    def _number(self, call: OutgoingCall) -> None:
+        call.state = _NUMBERED
+        self._next_id += 2
         self.outgoing[call.id] = call
 
-    def _take_fragment(self, departure: Departure, gate: Gate, now: float) -> None:
-        """One fragment of the first large body in turn that may go on."""
+    def _take_bulk(self, departure: Departure, gate: Gate, now: float) -> None:
+        """One fragment of the first large body in turn that may go on, or items of the streams whose turn it is."""
         for _ in range(len(self._bulk)):
             entry = self._bulk.popleft()
+            if isinstance(entry, Stream):
+                if not self._take_items(departure, entry):
+                    return
+                continue
+            if departure.records:
+                self._bulk.appendleft(entry)
+                return
             if isinstance(entry, OutgoingCall):
                 if entry.state is OutgoingState.ENDED:
                     continue
                 if not self._may_go_on(entry, gate):
                     self._bulk.append(entry)
                     continue
-            if not self._has_room(entry):
+            body = entry.body if isinstance(entry, OutgoingCall) else entry.reply.body
+            if not self._has_room(min(FRAGMENT, len(body) - entry.offset)):
                 self._bulk.appendleft(entry)
                 return
             if isinstance(entry, OutgoingCall):
@@ -424,10 +486,8 @@ class Outbox:
             return gate is not Gate.SHUT
         return self.window.is_open and (gate is Gate.OPEN or (gate is Gate.AHEAD and call in self._early))
 
-    def _has_room(self, entry: OutgoingCall | BulkReply) -> bool:
+    def _has_room(self, size: int) -> bool:
         """Whether one more fragment may be unacknowledged; the first always may, however small the bounds are."""
-        body = entry.body if isinstance(entry, OutgoingCall) else entry.reply.body
-        size = min(FRAGMENT, len(body) - entry.offset)
         resend, limits = self._resend, self._limits
         return (not resend.bulk or resend.bulk + size <= limits.bulk_window) and (
             not resend.size or resend.size + size <= limits.resend_bytes
@@ -437,7 +497,7 @@ class Outbox:
         if not call.offset:
             call.id = self._next_id
             set_timeout(call, now)
-            self._number(call, departure)
+            self._number(call)
             call.first = self._resend.next
         part, end = _part(call.body, call.offset)
         finished = end == len(call.body)
@@ -457,10 +517,7 @@ class Outbox:
         call.offset = end
         if finished:
             call.last = self._resend.next
-        elif departure.oneways:
-            departure.oneways.clear()  # it ends with its last fragment
-        if finished and call.flags & ONEWAY:
-            departure.oneways = [call]
+            self._leave_unusual(call, departure)
         return finished
 
     def _release_key(self, call: OutgoingCall) -> None:
@@ -489,7 +546,97 @@ class Outbox:
         self.reply_bytes -= len(part)
         return finished
 
-    def _add_bulk(self, departure: Departure, message: Fragment | Request | Reply) -> None:
+    def _take_items(self, departure: Departure, stream: Stream) -> bool:
+        """Items of one stream; whether the next in turn may have a place in the same batch."""
+        queue = stream.queue
+        head = queue[0] if queue else None
+        may_share = True
+        if head is None:
+            pass  # its call has ended
+        elif isinstance(head, _TERMINALS):
+            may_share = self._take_terminal(departure, stream, head)
+        elif len(head) > INLINE_BODY or stream.offset:
+            may_share = False
+            if not departure.records and self._has_room(min(FRAGMENT, len(head) - stream.offset)):
+                self._send_item_fragment(departure, stream, head)
+            else:
+                self._bulk.appendleft(stream)
+                return False
+        else:
+            may_share = self._put_items(departure, stream)
+            if not may_share:
+                self._bulk.appendleft(stream)
+                return False
+        if queue:
+            self._bulk.append(stream)
+        else:
+            stream.is_in_turn = False
+        return may_share
+
+    def _put_items(self, departure: Departure, stream: Stream) -> bool:
+        """Small items that fit; False where the batch is full. Written out flat: every item passes through here."""
+        queue, header, ident = stream.queue, stream.header, stream.ident
+        append_message, add_parts, take = departure.messages.append, departure.parts.extend, queue.popleft
+        header_size = len(header)
+        records, length = departure.records, departure.length
+        before = length
+        most = min(MAX_RECORDS, records + (_SHARE if self._bulk else MAX_RECORDS))
+        is_full = not self._has_room(departure.bulk + MAX_FRAME_0)
+        while queue and records < most and not is_full:
+            body = queue[0]
+            if type(body) is not bytes and isinstance(body, _TERMINALS):
+                break
+            body_size = len(body)
+            size = header_size + body_size
+            if body_size > INLINE_BODY:
+                break
+            if length + RECORD_SIZE + size > MAX_FRAME_0:
+                is_full = True
+                break
+            add_parts((pack_record(size, header_size, 0), header, body))
+            append_message(Item(ident, body))
+            take()
+            records += 1
+            length += RECORD_SIZE + size
+        stream.numbered = stream.numbered or length > before
+        departure.records, departure.length = records, length
+        departure.size += length - before
+        departure.bulk += length - before
+        return not is_full and records < MAX_RECORDS
+
+    def _take_terminal(self, departure: Departure, stream: Stream, terminal: Terminal) -> bool:
+        """What ends the items of a stream; False where the batch has no place for it."""
+        if isinstance(terminal, End):
+            header, _ = headers.header_and_body(terminal)
+            size = departure.put(header, b"")
+            if not size:
+                return False
+            departure.messages.append(terminal)
+            departure.size += size
+        else:
+            self.held_outcomes -= 1
+            del self.streams[stream.ident]
+            if isinstance(terminal, Reply):
+                self.add_reply(terminal)
+            else:
+                self.add_error(terminal)
+        stream.queue.popleft()
+        stream.move_sending(SendingEvent.LEAVE)
+        return True
+
+    def _send_item_fragment(self, departure: Departure, stream: Stream, body: Body) -> None:
+        part, end = _part(body, stream.offset)
+        item = Item(stream.ident, part)
+        stream.numbered = True
+        if end < len(body):
+            self._add_bulk(departure, Fragment(Item(stream.ident, b""), Type.ITEM, stream.ident, part, more=True))
+            stream.offset = end
+        else:
+            self._add_bulk(departure, item)
+            stream.offset = 0
+            stream.queue.popleft()
+
+    def _add_bulk(self, departure: Departure, message: Fragment | Request | Item | Reply) -> None:
         header, body = headers.header_and_body(message)
         departure.add(header, body, headers.record_flags(message))
         departure.messages.append(message)

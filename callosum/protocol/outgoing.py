@@ -32,8 +32,10 @@ from callosum.protocol.calls import (
 from callosum.protocol.deadlines import Deadlines
 from callosum.protocol.events import Event
 from callosum.protocol.limits import Limits
-from callosum.protocol.messages import ONEWAY, Cancel, CancelReason, Error, Fragment, Reply, Type
+from callosum.protocol.messages import ONEWAY, STREAMS, Cancel, CancelReason, Error, Fragment, Reply, Type
 from callosum.protocol.outbox import Outbox
+from callosum.protocol.stream import StreamingCall
+from callosum.protocol.streams import Streams
 
 _END: Final = OutgoingEvent.END
 _ANSWERED: Final = OUTGOING[OutgoingState.SENT][_END]
@@ -43,9 +45,15 @@ class OutgoingCalls:
     """The calls of this side, from the queue to their outcome."""
 
     def __init__(
-        self, limits: Limits, outbox: Outbox, deadlines: Deadlines, incoming: Mapping[int, IncomingCall]
+        self,
+        limits: Limits,
+        outbox: Outbox,
+        deadlines: Deadlines,
+        incoming: Mapping[int, IncomingCall],
+        streams: Streams,
     ) -> None:
         self._outbox = outbox
+        self._streams = streams
         self._outgoing = outbox.outgoing
         self._deadlines = deadlines
         self._incoming = incoming
@@ -124,6 +132,13 @@ class OutgoingCalls:
         self.cancel(call, CancelReason.DEADLINE)
         events.append(call)
 
+    def refuse_item(self, ident: int, text: str, events: list[Event]) -> None:
+        """What the handler sends is too much for this side."""
+        call = self._outgoing[ident]
+        call.failure = ResourceExhausted(text, outcome=Outcome.EXECUTED)
+        self.cancel(call, CancelReason.CANCELLED)
+        events.append(call)
+
     def lose_patience(self, call: OutgoingCall, events: list[Event]) -> None:
         """A call without a deadline has waited for a connection long enough."""
         if call.state is OutgoingState.QUEUED:
@@ -157,7 +172,7 @@ class OutgoingCalls:
             self._refuse(call, Refusal.TOO_LARGE, events)
             return
         call.reply = reply
-        if call.last and not call.parent:
+        if call.last and not call.parent and not call.flags & STREAMS:
             call.state = _ANSWERED
             del outgoing[ident]
         else:
@@ -234,6 +249,8 @@ class OutgoingCalls:
         for call in (*self.under_way.values(), *self._outbox.queued()):
             if call.state is OutgoingState.ENDED or call.parent or call in taken:
                 continue
+            if isinstance(call, StreamingCall) and call.stream.numbered:
+                continue  # the items that left are gone from here
             if last_id is None:
                 unsent = call.outcome(self.handed_over) is Outcome.NOT_SENT
             else:
@@ -250,6 +267,8 @@ class OutgoingCalls:
     def _end(self, call: OutgoingCall) -> None:
         call.state = OUTGOING[call.state][_END]
         self._outbox.outgoing.pop(call.id, None)
+        if call.flags & STREAMS:
+            self._streams.caller_ended(call)
         if call.parent:
             self._release_nested(call, self._incoming.get(call.parent))
 

@@ -1,7 +1,8 @@
 """What was sent over a connection that broke, and is sent again over the next one.
 
 Laws: records leave in their order, under their numbers, with nothing changed but timeouts. A request whose caller has
-gone, and of which the other side has nothing, leaves as a VOID, and the window that it took comes back.
+gone, and of which the other side has nothing, leaves as a VOID, and so do its items; the window that they took comes
+back.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from callosum.protocol import headers
-from callosum.protocol.messages import ONEWAY, Fragment, Request, Type, Void
+from callosum.protocol.messages import ONEWAY, End, Fragment, Item, Request, Type, Void
 from callosum.protocol.outbox import Departure, Outbox, set_timeout
 from callosum.protocol.outgoing import OutgoingCalls
 from callosum.protocol.positions import SentBatch
+from callosum.protocol.stream import cost
 from callosum.protocol.wire import clock_ms
 
 
@@ -59,6 +61,9 @@ class Replay:
                 if taken is not None:
                     gone[message.id] = taken + len(message.body)
                 batch.messages[index] = Void()
+            elif isinstance(message, Item | End | Fragment) and message.id in gone:
+                self._outbox.streams_left += _counted(message)
+                batch.messages[index] = Void()
 
     def next_batch(self, ack: int, now: float) -> Departure:
         """The next one, with the acknowledgement that is to ride on it."""
@@ -81,3 +86,10 @@ class Replay:
     def clear(self) -> None:
         """Nothing is sent again: the connection is gone, or the session."""
         self._batches.clear()
+
+
+def _counted(message: Item | End | Fragment) -> int:
+    """Bytes for which a record of a stream counts."""
+    if isinstance(message, End):
+        return 0
+    return cost(message.body) if isinstance(message, Item) else len(message.body)

@@ -19,6 +19,7 @@ from callosum.protocol.messages import (
     Body,
     Fragment,
     Hello,
+    Item,
     Message,
     Reply,
     Request,
@@ -48,6 +49,8 @@ _SHORTEST: Final = 3
 """Bytes of the shortest header."""
 _PLAIN_REPLY: Final = 0x0892
 """An array of two, and the 8 of a REPLY."""
+_PLAIN_ITEM: Final = 0x0692
+"""An array of two, and the 6 of an ITEM."""
 _PLAIN_REQUEST: Final = 0x0595
 """An array of five, and the 5 of a REQUEST."""
 _IDS: Final = {0xCD: (struct.Struct(">H").unpack_from, 5), 0xCE: (struct.Struct(">I").unpack_from, 7)}
@@ -185,7 +188,7 @@ def decode(frames: Sequence[Frame]) -> Batch:  # noqa: C901, PLR0912, PLR0915 - 
         offset, body_start = start + length, start + header_length
         if offset > size or body_start > offset or header_length > _MAX_HEADER or flags > _MAX_FLAGS:
             raise ProtocolError(f"a record of {length} bytes, header {header_length}, flags {flags} is not valid")
-        # the two messages of every call first, by their bytes; what does not look exactly so goes the long way
+        # the messages of every call first, by their bytes; what does not look exactly so goes the long way
         if not flags and marker in _IDS:
             unpack_id, behind = _IDS[marker]
             if kind == _PLAIN_REPLY and header_length == behind:
@@ -196,6 +199,9 @@ def decode(frames: Sequence[Frame]) -> Batch:  # noqa: C901, PLR0912, PLR0915 - 
                 if known is not None and (ident := unpack_id(head, start + _SHORTEST)[0]):
                     append(Request(ident, known[0], None, known[1], head[body_start:offset]))
                     continue
+            elif kind == _PLAIN_ITEM and header_length == behind:
+                append(Item(unpack_id(head, start + _SHORTEST)[0], head[body_start:offset]))
+                continue
         body: Body
         if flags & _IN_FRAME:
             if frame >= len(frames) or length != header_length:

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from callosum.context import KeyOf, key_of
 from callosum.errors import ConfigurationError
 from callosum.fingerprint import whole_of
-from callosum.protocol.messages import Offered
+from callosum.protocol.messages import STREAMS, Offered
 from callosum.service import Cardinality, Method, MethodCodec, Service, service_of
 
 MAX_DETAILS: Final = 128 * 1024
@@ -47,6 +48,10 @@ class Target:
     codecs: Mapping[str, MethodCodec]
     """By these names."""
     is_oneway: bool
+    streams: int
+    """Of the method's flags those that say which way it streams."""
+    key_of: KeyOf | None
+    """What computes its request key from the arguments, where the IDL names one."""
 
 
 class Registry:
@@ -89,7 +94,8 @@ class Registry:
         codecs = Codecs(method, service.codecs[0] if service.codecs else next(iter(method.codecs)))
         run = getattr(handler, method.python_name or method.name)
         is_oneway = method.cardinality is Cardinality.ONEWAY
-        self.targets[method.wire_name] = Target(method, run, encodings, codecs, is_oneway)
+        streams = method.flags & STREAMS
+        self.targets[method.wire_name] = Target(method, run, encodings, codecs, is_oneway, streams, key_of(method))
 
 
 def _offered(services: Sequence[Service]) -> tuple[Offered, ...]:
@@ -148,14 +154,30 @@ def _fault(method: Method, handler: Handler) -> str | None:
         return f"it has no method {name} ({wanted})"
     if not callable(attribute):
         return f"{name} is not a method ({wanted})"
-    if not _is_async(attribute):
-        return f"{name} is not async: write async def {name} ({wanted})"
+    unfit = _unfit_stream(name, attribute) if method.cardinality.gives_items else _unfit_plain(name, attribute)
+    if unfit is not None:
+        return f"{unfit} ({wanted})"
     try:
         inspect.signature(attribute).bind(*[None] * len(method.parameters))
     except TypeError as error:
         return f"{name}{inspect.signature(attribute)} has the wrong parameters: {error} ({wanted})"
     except ValueError:  # a callable without a signature, for example one written in C
         return None
+    return None
+
+
+def _unfit_stream(name: str, attribute: Callable[..., object]) -> str | None:
+    """Why a callable cannot give a stream: it is an async generator, or plain and returns an async iterator."""
+    if _is_async(attribute):
+        return f"{name} is a coroutine, and has to give a stream: write a `yield` in it"
+    return None
+
+
+def _unfit_plain(name: str, attribute: Callable[..., object]) -> str | None:
+    if inspect.isasyncgenfunction(attribute):
+        return f"{name} yields, and has one result: return it"
+    if not _is_async(attribute):
+        return f"{name} is not async: write async def {name}, or @callosum.in_thread above it"
     return None
 
 

@@ -15,9 +15,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from callosum.channel import Channel, Dispatcher, Failure
+from callosum.channel import Channel, Dispatcher, Failure, ItemStream
 from callosum.compression import Compression, PackedBody
 from callosum.context import Key, Metadata
 from callosum.errors import (
@@ -34,10 +34,11 @@ from callosum.lower.base import Connection, Frames
 from callosum.protocol import headers, wire
 from callosum.protocol.calls import IncomingState, OutgoingCall, OutgoingState, SessionState
 from callosum.protocol.core import SessionCore
-from callosum.protocol.events import Broken, Ended, Event, NotResumed, Opened, Refused
+from callosum.protocol.events import Announced, Broken, Ended, Event, NotResumed, Opened, Refused, Withdrawn
 from callosum.protocol.limits import MAX_RECORDS
 from callosum.protocol.messages import (
     ONEWAY,
+    STREAMS,
     CancelReason,
     Hello,
     Offered,
@@ -48,11 +49,13 @@ from callosum.protocol.messages import (
     Welcome,
 )
 from callosum.protocol.outbox import Gate
+from callosum.protocol.stream import Stream, StreamingCall
 from callosum.service import Body, Method, MethodCodec
 from callosum.session.comparison import Comparison, OnDifference
 from callosum.session.counters import Counters
 from callosum.session.inbound import SessionInbound
 from callosum.session.packing import Packing
+from callosum.session.streams import CallerStream
 from callosum.session.waking import Waiter
 
 if TYPE_CHECKING:
@@ -85,9 +88,11 @@ Owner = Callable[["Session", Event], None]
 class Caller(Waiter[Body | PackedBody]):
     """Waits for the outcome of a call. Cancelled, it cancels its call, wherever that is by now."""
 
-    __slots__ = ("call", "session")
+    __slots__ = ("call", "maker", "session")
     call: OutgoingCall
     session: Session
+    maker: SessionInbound | None
+    """In whose handler it is made, where that call came over the same session."""
 
     def cancel(self, msg: Any = None) -> bool:  # as asyncio has it
         """What the task that waits calls when it is cancelled."""
@@ -95,6 +100,10 @@ class Caller(Waiter[Body | PackedBody]):
         if cancelled:
             self.session.leave(self.call)
         return cancelled
+
+    def adopt(self, session: Session, call: OutgoingCall) -> None:
+        """The call goes on over another session: nothing of it has left."""
+        self.session, self.call = session, call
 
 
 class Session(Channel):
@@ -118,17 +127,19 @@ class Session(Channel):
         """What the other side serves, by name."""
         self.comparison = Comparison(on_difference)
         self.dispatcher = dispatcher
+        self.lane: Any = None
+        """The dispatcher's own, from when the session opened."""
         self._owner = owner
         self._counters = counters
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self.connection: Connection | None = None
         self._blocked_on: Connection | None = None
         """The connection that refused the batch that is offered."""
         self._flushing: asyncio.Handle | None = None
         self._in_run = False
         """Whether what is made now leaves together, at the end of the run."""
-        self._settled: deque[Caller] = deque()
-        """Callers that may go on."""
+        self.settled: deque[Caller | CallerStream | Waiter[None]] = deque()
+        """Callers, and others, that may go on."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
         core.incoming.make_call = partial(SessionInbound, self)
@@ -138,13 +149,15 @@ class Session(Channel):
         self._served = core.incoming.calls
         self._codecs: dict[Method, tuple[str, MethodCodec]] = {}
         self._held: dict[SessionInbound, None] = {}
+        self.departing: dict[int, Callable[[], None]] = {}
+        """What follows when the large reply of a call has left."""
         self._conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     # --- connections: what the owner calls ----------------------------------------------------------------------------
 
     def dial(self, connection: Connection, gives_up: Resumption | None = None) -> None:
         """Say HELLO over a new connection."""
-        self.core.dial(self._loop.time(), gives_up)
+        self.core.dial(self.loop.time(), gives_up)
         self._use(connection)
 
     def accept(self, connection: Connection, hello: Hello, welcome: Welcome) -> None:
@@ -154,7 +167,7 @@ class Session(Channel):
             ProtocolError: The HELLO cannot be resumed from; nothing has changed.
         """
         old = self.connection
-        self.core.accept(hello, welcome, self._loop.time())
+        self.core.accept(hello, welcome, self.loop.time())
         if old is not None:
             self.connection = None
             old.send(wire.encode([stale_reset()]))
@@ -166,7 +179,7 @@ class Session(Channel):
         """Begin as the fresh session that another session's HELLO was answered with."""
         events: list[Event] = []
         self.connection = connection
-        self.core.welcomed(answer.hello, answer.welcome, self._loop.time(), events)
+        self.core.welcomed(answer.hello, answer.welcome, self.loop.time(), events)
         connection.start(self)
         self._handle(events)
         self.flush()
@@ -179,7 +192,7 @@ class Session(Channel):
     def close(self, code: ResetCode, text: str) -> None:
         """Send a RESET and close; the session ends where the code ends it."""
         if self.core.state is not SessionState.ENDED:
-            self._handle(self.core.reset(code, text, self._loop.time()))
+            self._handle(self.core.reset(code, text, self.loop.time()))
 
     def end(self, reason: str) -> None:
         """End here and now, without a word to the other side."""
@@ -195,18 +208,30 @@ class Session(Channel):
         core = self.core
         core.go_away(reason)
         self.flush_soon()
+        now = self.loop.time()
+        if not await self.wait_for(lambda: not core.incoming.calls, now + max(0.0, until - now) / 2):
+            self._end_streams(reason)
         await self.wait_for(lambda: not core.incoming.calls, until)
         await self.wait_for(core.is_settled, until)
         self.close(ResetCode.CLOSED, reason)
+
+    def _end_streams(self, reason: str) -> None:
+        """Streams may last for ever: half of the grace is for those that end by themselves."""
+        events: list[Event] = []
+        for call in list(self.core.incoming.calls.values()):
+            if call.request.flags & STREAMS and call.state in (IncomingState.PENDING, IncomingState.RUNNING):
+                self.core.incoming.give_up(call, Code.UNAVAILABLE, f"this side is draining: {reason}", events)
+        self._handle(events)
+        self.flush_soon()
 
     async def wait_for(self, condition: Callable[[], bool], until: float | None = None) -> bool:
         """Wait until a condition of this session holds, it ends, or the instant comes; whether the condition holds."""
         if condition() or self.core.state is SessionState.ENDED:
             return condition()
-        waiter = self._loop.create_future()
+        waiter = self.loop.create_future()
         entry = (condition, waiter)
         self._conditions.append(entry)
-        timer = None if until is None else self._loop.call_at(until, _wake, waiter)
+        timer = None if until is None else self.loop.call_at(until, _wake, waiter)
         try:
             await waiter
         finally:
@@ -252,7 +277,7 @@ class Session(Channel):
         compression: Compression | None = None,
     ) -> Awaitable[Body | PackedBody]:
         """One request and its reply; see `Channel.call`. Cancellation: safe; the handler is cancelled."""
-        core, loop = self.core, self._loop
+        core, loop = self.core, self.loop
         caller = Caller(loop=loop)
         call = OutgoingCall(method.wire_name, method.flags, body, key, metadata, parent, codec, deadline, caller)
         caller.session, caller.call = self, call
@@ -271,16 +296,36 @@ class Session(Channel):
         else:
             self._open(call)
         if self._flushing is None:
-            if not (self._under_way or self._served or self._settled):
+            if not (self._under_way or self._served or self.settled):
                 self.flush()
             elif not self._in_run:
                 self._flushing = loop.call_soon(self._run_flush)
         return caller
 
+    def open_stream(
+        self,
+        method: Method,
+        codec: str,
+        body: Body,
+        deadline: float | None = None,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+        parent: int = 0,
+    ) -> ItemStream:
+        """One request, and a stream one way or both; see `Channel.open_stream`."""
+        call = StreamingCall(method.wire_name, method.flags, body, key, metadata, parent, codec, deadline)
+        call.begin()
+        call.waiter = stream = CallerStream(self, call)
+        self._open(call)
+        self.flush_soon()
+        return stream
+
     def _open(self, call: OutgoingCall) -> None:
         """Queue a call that is not of the plainest kind."""
-        core, now = self.core, self._loop.time()
+        core, now = self.core, self.loop.time()
         self._check(call, now)
+        if call.parent and isinstance(call.waiter, Caller):
+            call.waiter.maker = cast("SessionInbound | None", self._served.get(call.parent))
         if core.gate is Gate.AHEAD and opening.get() is self:
             core.open_call_ahead(call)
         else:
@@ -307,13 +352,13 @@ class Session(Channel):
 
     def adopt(self, calls: Iterable[OutgoingCall]) -> None:
         """Take over the calls that surely did not run on another session."""
-        now = self._loop.time()
+        now = self.loop.time()
         for call in calls:
-            caller: Caller | None = call.waiter
+            caller: Caller | CallerStream | None = call.waiter
             if caller is None or caller.done():
                 continue
             call.codec = call.codec or caller.session.first_encoding(call.method)
-            caller.session, caller.call = self, call
+            caller.adopt(self, call)  # type: ignore[arg-type]  # one that streams has a stream's caller
             self.packing.unpack_request(call)
             refusal = self.comparison.refusal(call.method)
             if refusal is None:
@@ -339,6 +384,11 @@ class Session(Channel):
         """Keep a call that would be started, while the peer does not take the replies that it already has."""
         self._held[call] = None
 
+    def oversized_item(self, size: int) -> CallosumError:
+        """Why an item that the other side does not accept is not sent."""
+        text = f"an item takes {size} bytes; the other side accepts {self.core.body_bytes}"
+        return ResourceExhausted(text, outcome=Outcome.UNKNOWN)
+
     def oversized_reply(self, size: int) -> Failure:
         """What becomes of a reply that the other side does not accept."""
         text = f"the result takes {size} bytes; the caller accepts {self.core.body_bytes}"
@@ -348,12 +398,14 @@ class Session(Channel):
 
     def received(self, frames: Frames) -> None:
         """One batch."""
-        for event in self.core.receive(frames, self._loop.time()):
+        for event in self.core.receive(frames, self.loop.time()):
             # `_on_event`, written out: every call passes through here
             if isinstance(event, OutgoingCall):
                 self._settle(event)
             elif isinstance(event, SessionInbound):
                 self._on_incoming(event)
+            elif isinstance(event, Stream):
+                event.waiter.wake()
             else:
                 self._on_life(event)
         if self.connection is None:
@@ -365,7 +417,7 @@ class Session(Channel):
         try:
             if self._served:
                 self.dispatcher.drained()
-            if self._settled:
+            if self.settled:
                 self._resume_callers()
         finally:
             self._in_run = False
@@ -373,8 +425,8 @@ class Session(Channel):
 
     def _end_run_soon(self) -> None:
         """The connection was given up in the middle of a run, and will not say that this is over."""
-        if self._settled or self._served:
-            self._loop.call_soon(self.drained)
+        if self.settled or self._served:
+            self.loop.call_soon(self.drained)
 
     def writable(self) -> None:
         """The connection takes batches again."""
@@ -392,12 +444,12 @@ class Session(Channel):
     def flush_soon(self) -> None:
         """Send at the end of the run, or in the next turn of the loop, together with what else comes until then."""
         if self._flushing is None and not self._in_run:
-            self._flushing = self._loop.call_soon(self._run_flush)
+            self._flushing = self.loop.call_soon(self._run_flush)
 
     def flush_answers(self) -> None:
         """Send at once where nothing else is in flight, soon together with others where something is."""
         if self._in_run:
-            if not self._settled:
+            if not self.settled:
                 self.flush()
         elif self._under_way or self._served:
             self.flush_soon()
@@ -412,7 +464,7 @@ class Session(Channel):
         """Hand to the connection what it takes."""
         core, connection = self.core, self.connection
         if connection is not None and connection is not self._blocked_on:
-            now = self._loop.time()
+            now = self.loop.time()
             while (frames := core.frames_to_send(now)) is not None:
                 if not connection.send(frames):
                     self._blocked_on = connection
@@ -422,6 +474,8 @@ class Session(Channel):
                     self._handle(ended)
         if self._held and not core.is_congested:
             self._release_held()
+        if self.departing:
+            self._follow()
         if self._conditions:
             self._check_conditions()
         if core.wake_at < self._armed_at:
@@ -432,6 +486,17 @@ class Session(Channel):
         for call in held:
             self.dispatcher.submit(call)
         self.dispatcher.drained()
+
+    def _follow(self) -> None:
+        """Large replies may have left: what had to come after them may leave."""
+        departing, self.departing = self.departing, {}
+        while left := [ident for ident in departing if not self.outbox.is_leaving(ident)]:
+            for ident in left:
+                departing.pop(ident)()
+            self.flush()
+            departing |= self.departing
+            self.departing = {}
+        self.departing |= departing
 
     def _check_conditions(self) -> None:
         ended = self.core.state is SessionState.ENDED
@@ -448,10 +513,10 @@ class Session(Channel):
             self._timer = None
         self._armed_at = self.core.next_timer()
         if self._armed_at != math.inf:
-            self._timer = self._loop.call_at(self._armed_at, self._on_timer)
+            self._timer = self.loop.call_at(self._armed_at, self._on_timer)
 
     def _on_timer(self) -> None:
-        now = self._loop.time()
+        now = self.loop.time()
         self.core.own_lag_ms = max(0, round((now - self._armed_at) * 1000))
         self._timer, self._armed_at = None, math.inf
         self._handle(self.core.on_timer(now))
@@ -462,19 +527,21 @@ class Session(Channel):
     def _handle(self, events: list[Event]) -> None:
         for event in events:
             self._on_event(event)
-        self._resume_soon()
+        self.resume_soon()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, OutgoingCall):
             self._settle(event)
         elif isinstance(event, SessionInbound):
             self._on_incoming(event)
+        elif isinstance(event, Stream):
+            event.waiter.wake()
         else:
             self._on_life(event)
 
     def _settle(self, call: OutgoingCall) -> None:
         """A call has ended: its caller gets what there is."""
-        caller: Caller | None = call.waiter
+        caller: Caller | CallerStream | None = call.waiter
         if caller is None or caller.done():
             return
         call.waiter = None  # the two refer to each other: so neither waits for the garbage collector
@@ -491,28 +558,29 @@ class Session(Channel):
             if isinstance(failure, RpcError):
                 failure.call = call.method
             caller.set_exception(failure)
-        self._settled.append(caller)
+        self.settled.append(caller)
 
     def _portion(self) -> int:
         """How many callers go on before what they have made leaves.
 
         The other side works on one half of the calls while this side goes on with the other half.
         """
-        waiting = len(self._settled)
+        waiting = len(self.settled)
         if waiting <= _LEAST:
             return waiting
         size = min(MAX_RECORDS, max(_LEAST, (waiting + len(self._under_way)) // 2))
         return size if waiting > size + _REST else waiting
 
-    def _resume_soon(self) -> None:
-        if self._settled:
-            self._loop.call_soon(self._resume_callers)
+    def resume_soon(self) -> None:
+        """Whoever may go on does so in the next turn of the loop."""
+        if self.settled:
+            self.loop.call_soon(self._resume_callers)
 
     def _resume_callers(self) -> None:
         """Let the callers whose calls have ended go on: here and now, for as long as the budget lasts."""
-        settled = self._settled
-        if asyncio.current_task(self._loop) is not None:
-            self._resume_soon()  # a task cannot run within another one
+        settled = self.settled
+        if asyncio.current_task(self.loop) is not None:
+            self.resume_soon()  # a task cannot run within another one
             return
         until = time.perf_counter() + BUDGET
         try:
@@ -524,16 +592,14 @@ class Session(Channel):
                     if time.perf_counter() > until:
                         break
         finally:
-            self._resume_soon()
+            self.resume_soon()
 
     def _on_incoming(self, call: SessionInbound) -> None:
         if call.state is _PENDING:
             self._counters.calls += 1
             self.dispatcher.submit(call)
-        elif call in self._held:
-            del self._held[call]
-            call.finish()
         else:
+            self._held.pop(call, None)
             self.dispatcher.abandon(call)
 
     def _on_life(self, event: Event) -> None:
@@ -545,7 +611,14 @@ class Session(Channel):
                 else:
                     _log.info("refusing a call of %s: %s", event.request.method, event.text)
                 return
+            case Announced():
+                self.dispatcher.expect(cast(SessionInbound, event.call))
+                return
+            case Withdrawn():
+                self.dispatcher.abandon(cast(SessionInbound, event.call))
+                return
             case Opened():
+                self.lane = self.dispatcher.join(self.peer)
                 self.services = {offered.name: offered for offered in event.services}
                 self._codecs.clear()
                 self.packing.open(self.core.compressions)
@@ -584,7 +657,7 @@ class Session(Channel):
     def _detach(self, event: Broken) -> None:
         """The link is gone; a core that has ended meanwhile says so by itself."""
         self._blocked_on = None
-        events = self.core.detach(self._loop.time())
+        events = self.core.detach(self.loop.time())
         self._owner(self, event)
         self._handle(events)
         self._check_conditions()
@@ -601,7 +674,7 @@ class Session(Channel):
         """End a call that no session has, or has any more."""
         call.failure = failure
         self._settle(call)
-        self._resume_soon()
+        self.resume_soon()
 
     def _drop_connection(self) -> None:
         connection, self.connection = self.connection, None

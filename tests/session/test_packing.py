@@ -138,7 +138,7 @@ def test_a_wrong_option_is_an_error_at_once(where):
 @pytest.mark.parametrize("side", ["listen", "connect"])
 def test_where_the_other_side_cannot_bodies_travel_plain(side):
     async def main():
-        off = {"compression": "none"}
+        off: dict[str, Any] = {"compression": "none"}
         async with paired(
             Handler(), agent=Handler(), listen=off if side == "listen" else {"compression": "snappy"},
             **(off if side == "connect" else {"compression": "snappy"}),

@@ -655,7 +655,7 @@ def test_nothing_is_left_of_finished_calls():
                 assert core.is_flushed
                 assert not core.unacknowledged
                 assert not session._held
-                assert not session._settled
+                assert not session.settled
                 assert not session._conditions
             assert pair.server._dispatcher.workers.pending == 0
 

@@ -1,6 +1,6 @@
 """Uses of generated modules that type checkers flag: each marked line, by both, for the reasons that it names."""
 
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from typing import assert_never
 
 from shop_idl.shop import (
@@ -8,6 +8,8 @@ from shop_idl.shop import (
     PRICES,
     UNITS,
     Colour,
+    Feed,
+    FeedHandler,
     Item,
     Payment,
     Shop,
@@ -115,6 +117,52 @@ class Mistyped(ShopHandler):
         pass
 
 
+Items = AsyncIterator[Item]
+
+
+class MistypedFeed(FeedHandler):
+    async def ping(self) -> None:
+        pass
+
+    async def tail(self, name: str) -> AsyncIterator[Item]:  # E: override, reportIncompatibleMethodOverride - no yield
+        raise SoldOut(1)
+
+    async def upload(self, name: str, chunk: bytes) -> int:  # E: override, reportIncompatibleMethodOverride
+        return len(chunk)
+
+    async def talk(self, said: Items) -> AsyncIterator[str]:  # E: override, reportIncompatibleMethodOverride
+        async for item in said:
+            yield item.id  # E: misc, reportReturnType
+
+
+async def streams(peer: callosum.Peer, texts: AsyncIterator[str], items: AsyncIterator[Item]) -> None:
+    feed = peer.stub(Feed)
+    await feed.tail("tea")  # E: misc, reportGeneralTypeIssues - it is a stream
+    feed.tail(1)  # E: arg-type, reportArgumentType
+    async for item in feed.tail("tea"):
+        item.weight  # E: attr-defined, reportAttributeAccessIssue
+    await feed.upload("tea")  # E: call-arg, reportCallIssue - the stream is missing
+    await feed.upload("tea", texts)  # E: arg-type, reportArgumentType
+    await feed.upload("tea", [b"x"])  # E: arg-type, reportArgumentType - no asynchronous iterable
+    async for _ in feed.upload("tea", texts):  # E: attr-defined, reportGeneralTypeIssues - it is awaited
+        pass
+    feed.talk(texts)  # E: arg-type, reportArgumentType
+    await feed.talk().send("tea")  # E: arg-type, reportArgumentType
+    feed.tail("tea").send  # E: attr-defined, reportAttributeAccessIssue
+    number: int = await anext(feed.talk(items))  # E: arg-type, reportAssignmentType
+    print(number)
+
+
+class MistypedInThread(ShopHandler):
+    @callosum.in_thread
+    def find(self, name: int) -> Item:  # E: override, reportIncompatibleMethodOverride
+        raise SoldOut(1)
+
+    @callosum.in_thread
+    def add(self, item: Item, count: int = 1) -> str:  # E: override, reportIncompatibleMethodOverride
+        return item.name
+
+
 class Unlike:
     async def ping(self) -> None:
         pass
@@ -138,3 +186,25 @@ async def calls(peer: callosum.Peer, item: Item) -> None:
     stub.with_options(timeout=1.0).search  # E: attr-defined, reportAttributeAccessIssue
     like: ShopLike = Unlike()  # E: assignment, reportAssignmentType
     print(text, number, nothing, like)
+
+
+def blocking_calls(peer: callosum.blocking.Peer, item: Item) -> None:
+    stub = peer.stub(Shop)
+    stub.find(1)  # E: arg-type, reportArgumentType
+    stub.find()  # E: call-arg, reportCallIssue
+    stub.search("tea")  # E: attr-defined, reportAttributeAccessIssue
+    number: Item = stub.add(item)  # E: assignment, reportAssignmentType
+    stub.find("tea").weight  # E: attr-defined, reportAttributeAccessIssue
+    stub.with_options(timeout="soon")  # E: arg-type, reportArgumentType
+    like: ShopLike = stub  # E: assignment, reportAssignmentType - its methods are not async
+    print(number, like)
+
+
+async def awaited(peer: callosum.blocking.Peer) -> None:
+    await peer.stub(Shop).find("tea")  # E: misc, reportGeneralTypeIssues - it is there already
+
+
+def blocking_endpoints() -> None:
+    callosum.blocking.connect("tcp://127.0.0.1:1", connect_timeout="soon")  # E: arg-type, reportArgumentType
+    callosum.blocking.connect("tcp://127.0.0.1:1", patience=1.0)  # E: call-arg, reportCallIssue
+    callosum.blocking.listen("tcp://127.0.0.1:1")  # E: call-arg, reportCallIssue

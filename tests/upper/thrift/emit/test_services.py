@@ -26,7 +26,7 @@ def row(function: str) -> str:
     return made.split("thrift_functions = (\n")[1].rpartition("\n    )")[0].strip()
 
 
-def test_a_service_is_four_classes() -> None:
+def test_a_service_is_five_classes() -> None:
     assert service("service S {}") == (
         "class SLike(Protocol):\n"
         '    """The methods of S, as its stub and its handler have them."""\n'
@@ -34,10 +34,13 @@ def test_a_service_is_four_classes() -> None:
         "class SStub(SLike, Stub, Protocol):\n"
         '    """Calls S on a peer: what ``peer.stub(S)`` returns."""\n'
         "\n\n"
+        "class SBlockingStub(Stub, Protocol):\n"
+        '    """Calls S, and waits: what ``stub(S)`` of a `callosum.blocking` peer returns."""\n'
+        "\n\n"
         "class SHandler(SLike, ABC):\n"
         '    """Serves S: derive from it, and give an instance to ``listen()``."""\n'
         "\n\n"
-        "class S(Service[SStub], handler=SHandler):\n"
+        "class S(Service[SStub, SBlockingStub], handler=SHandler):\n"
         "    thrift_functions = ()"
     )
 
@@ -47,8 +50,9 @@ def test_one_that_extends_derives_from_the_classes_of_the_other() -> None:
     for head in (
         "class SLike(BaseLike, Protocol):",
         "class SStub(SLike, BaseStub, Protocol):",
+        "class SBlockingStub(BaseBlockingStub, Protocol):",
         "class SHandler(SLike, BaseHandler):",
-        "class S(Service[SStub], handler=SHandler, extends=Base):",
+        "class S(Service[SStub, SBlockingStub], handler=SHandler, extends=Base):",
     ):
         assert head in text
 
@@ -69,6 +73,20 @@ def test_one_that_extends_derives_from_the_classes_of_the_other() -> None:
 )
 def test_methods(function: str, line: str) -> None:
     assert signature(function) == line
+
+
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [
+        ("A f(1: A a, 2: E e = E.X)", "def f(self, a: A, e: E = E.X) -> A: ..."),
+        ("oneway void f(1: i32 self)", "def f(self, self_: int) -> None: ..."),
+        ("void with_options()", "def with_options_(self) -> None: ..."),
+    ],
+)
+def test_methods_that_block(function: str, line: str) -> None:
+    made = service(f"enum E {{ X }} struct A {{ 1: i32 a }} service S {{ {function} }}")
+    blocking = made.split("class SBlockingStub(Stub, Protocol):\n")[1].split("\n\n\n")[0]
+    assert blocking.split("\n\n")[1].strip() == line
 
 
 @pytest.mark.parametrize(
@@ -97,6 +115,78 @@ def test_methods(function: str, line: str) -> None:
 )
 def test_rows_of_the_table(function: str, line: str) -> None:
     assert row(function) == line
+
+
+IN = '(callosum.stream = "in")'
+
+
+@pytest.mark.parametrize(
+    ("function", "both", "stub"),
+    [
+        (
+            'A f(1: string a) (callosum.stream = "server")',
+            "def f(self, a: str) -> AsyncIterator[A]: ...",
+            "def f(self, a: str) -> ReceiveStream[A]: ...",
+        ),
+        (
+            f'A f(1: i32 a = 1, 2: binary b {IN}) (callosum.stream = "client")',
+            "async def f(self, a: int, b: AsyncIterator[bytes]) -> A: ...",
+            "async def f(self, a: int, b: AsyncIterable[bytes]) -> A: ...",
+        ),
+        (
+            f'void f(1: E class {IN}) (callosum.stream = "client")',
+            "async def f(self, class_: AsyncIterator[E]) -> None: ...",
+            "async def f(self, class_: AsyncIterable[E]) -> None: ...",
+        ),
+        (
+            f'list<A> f(1: i32 a = 1, 2: A b {IN}) (callosum.stream = "bidi")',
+            "def f(self, a: int, b: AsyncIterator[A]) -> AsyncIterator[list[A]]: ...",
+            "def f(self, a: int = 1, b: AsyncIterable[A] | None = None) -> BidiStream[A, list[A]]: ...",
+        ),
+        (
+            f'A f(1: A b {IN}, 2: i32 a) (callosum.stream = "bidi")',
+            "def f(self, b: AsyncIterator[A], a: int) -> AsyncIterator[A]: ...",
+            "def f(self, b: AsyncIterable[A] | None, a: int) -> BidiStream[A, A]: ...",
+        ),
+        (
+            'A f(1: i32 a) (streaming.mode = "bidirectional")',
+            "def f(self, a: AsyncIterator[int]) -> AsyncIterator[A]: ...",
+            "def f(self, a: AsyncIterable[int] | None = None) -> BidiStream[int, A]: ...",
+        ),
+    ],
+)
+def test_methods_that_stream_have_a_second_type_in_the_stub(function: str, both: str, stub: str) -> None:
+    made = service(f"enum E {{ X }} struct A {{ 1: i32 a }} service S {{ {function} }}")
+    like, _, rest = made.partition("class SStub")
+    stubs, _, handler = rest.partition("class SHandler")
+    for text, line in ((like, both), (stubs, stub)):
+        assert text.split("@abstractmethod\n")[1].split("\n\n")[0].strip() == line
+    assert "def f(" not in handler
+
+
+def test_what_streams_not_stands_once() -> None:
+    made = service(
+        'struct A {} service S { A f() A g() (callosum.stream = "server") A h() (streaming.mode = "unary") }'
+    )
+    assert [made.count(f"def {name}(") for name in "fgh"] == [1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [
+        ('i32 f() (callosum.stream = "server")', 'function("f", "i32", annotations={"callosum.stream": "server"}),'),
+        (
+            f'void f(1: i32 a {IN}) (callosum.stream = "client")',
+            'function(|"f",|"void",|stream(parameter(1, "a", "i32")),|annotations={"callosum.stream": "client"},|),',
+        ),
+        (
+            'i8 f(1: required i8 a) (streaming.mode="bidi")',
+            'function(|"f",|"i8",|stream(required_parameter(1, "a", "i8")),|annotations={"streaming.mode": "bidi"},|),',
+        ),
+    ],
+)
+def test_rows_of_methods_that_stream(function: str, line: str) -> None:
+    assert "|".join(one.strip() for one in row(function).split("\n")) == line
 
 
 def test_annotations_and_names_of_a_service() -> None:

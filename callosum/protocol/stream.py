@@ -1,0 +1,148 @@
+"""One side's end of a call that streams: what it sends, what it receives, and the credit for both.
+
+Laws: an item is counted when it is queued and when it arrives, by the same measure (`cost`); what is counted here is
+given back by the other side, once, when it was read or dropped. With credit above 0 one item may overdraw it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+from callosum.protocol import headers
+from callosum.protocol.calls import (
+    RECEIVING,
+    SENDING,
+    OutgoingCall,
+    ReceivingEvent,
+    ReceivingState,
+    SendingEvent,
+    SendingState,
+)
+from callosum.protocol.limits import ITEM_COST, STREAM_WINDOW
+from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, STREAMS, Body, End, Error, Reply
+
+Terminal = End | Reply | Error
+"""What ends the items of one side."""
+_OPEN: Final = ReceivingState.OPEN
+
+
+def cost(body: Body) -> int:
+    """Bytes for which an item counts."""
+    return len(body) + ITEM_COST
+
+
+class Stream:
+    """This side's end of one call.
+
+    Attributes:
+        waiter: Whatever the owner of the session wants to find the reader and the writer by.
+        awaits_item: Whether the owner wants to be told of the next item, or that there is none.
+        awaits_credit: Whether it wants to be told when it may send again.
+    """
+
+    __slots__ = (
+        "awaits_credit",
+        "awaits_item",
+        "credit",
+        "granted",
+        "header",
+        "ident",
+        "is_hungry",
+        "is_in_turn",
+        "items",
+        "keeps_newest",
+        "numbered",
+        "offset",
+        "owed",
+        "queue",
+        "receiving",
+        "sending",
+        "waiter",
+        "window",
+    )
+
+    def __init__(self, *, sends: bool, receives: bool) -> None:
+        self.ident = 0
+        self.header = b""
+        """Of each of its ITEMs."""
+        self.waiter: Any = None  # the owner's own kind of handle
+        # what is sent
+        self.sending = SendingState.OPEN if sends else SendingState.ENDED
+        self.queue: deque[Body | Terminal] = deque()
+        """The items that have no number yet, and in the end what ends them."""
+        self.offset = 0
+        """Bytes of the first of them that have a number, where it travels in fragments."""
+        self.numbered = False
+        """Whether any item has a number."""
+        self.credit = STREAM_WINDOW
+        """Bytes that may still be sent; below 0 after an overdraft."""
+        self.is_in_turn = False
+        """Whether it is among those that leave in turn."""
+        self.awaits_credit = False
+        # what is received
+        self.receiving = ReceivingState.OPEN if receives else ReceivingState.CLOSED
+        self.items: deque[Body] = deque()
+        """The unread items."""
+        self.window = STREAM_WINDOW
+        """Bytes that may be under way or unread."""
+        self.granted = STREAM_WINDOW
+        """Bytes of it that the other side has not used."""
+        self.owed = 0
+        """Bytes that were read, and not yet given back."""
+        self.is_hungry = False
+        """Whether the reader has waited since the other side last got credit."""
+        self.awaits_item = False
+        self.keeps_newest = False
+        """Whether an unread item gives way to the next one."""
+
+    def begin(self, ident: int) -> None:
+        """The call has its id."""
+        self.ident = ident
+        self.header = headers.item_header(ident)
+
+    def move_sending(self, event: SendingEvent) -> None:
+        """By the table."""
+        self.sending = SENDING[self.sending][event]
+
+    def move_receiving(self, event: ReceivingEvent) -> None:
+        """By the table."""
+        self.receiving = RECEIVING[self.receiving][event]
+
+    @property
+    def can_read(self) -> bool:
+        """Whether there is something to read, or nothing will come any more."""
+        return bool(self.items) or self.receiving is not _OPEN
+
+
+class StreamingCall(OutgoingCall):
+    """A call of this side that streams."""
+
+    __slots__ = ("stream",)
+    stream: Stream
+
+    def begin(self) -> None:
+        """Make its stream; once, before it is queued."""
+        flags = self.flags
+        assert flags & STREAMS, "its method streams"
+        self.stream = Stream(sends=bool(flags & ITEMS_FOLLOW), receives=bool(flags & ITEMS_WANTED))
+
+    def twin(self) -> StreamingCall:
+        """The same call on another session, with what waits to be sent."""
+        twin = StreamingCall(
+            self.method,
+            self.flags,
+            self.body,
+            self.key,
+            self.metadata,
+            self.parent,
+            self.codec,
+            self.deadline,
+            self.waiter,
+        )
+        twin.begin()
+        old, new = self.stream, twin.stream
+        new.waiter, new.keeps_newest = old.waiter, old.keeps_newest
+        new.awaits_item, new.awaits_credit = old.awaits_item, old.awaits_credit
+        new.sending, new.queue = old.sending, deque(old.queue)
+        return twin
