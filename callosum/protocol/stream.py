@@ -139,7 +139,9 @@ class StreamingCall(OutgoingCall):
             self.codec,
             self.deadline,
             self.waiter,
+            self.reply_compression,
         )
+        twin.compression = self.compression
         twin.begin()
         old, new = self.stream, twin.stream
         new.waiter, new.keeps_newest = old.waiter, old.keeps_newest
