@@ -192,6 +192,7 @@ async def calls(peer: callosum.Peer) -> None:
     assert_type(stub, ShopStub)
     assert_type(peer.stub(Base), BaseStub)
     assert_type(stub.with_options(timeout=1.5), ShopStub)
+    assert_type(stub.with_options(compression="zstd"), ShopStub)
     assert_type(await stub.pay(Payment(cash=3)), Payment)
     handler = MyShop()
     for one in (stub, stub.with_options(key="a"), handler):
