@@ -112,7 +112,7 @@ def test_a_send_that_is_cancelled_sent_nothing():
 def test_a_reader_that_is_cancelled_at_any_step_loses_nothing(steps):
     async def main() -> None:
         async with streaming() as (stub, handler, _), stub.tail("3 wait") as stream:
-            got = []
+            got: list[str] = []
             while len(got) < 3:
                 reading = asyncio.ensure_future(anext(stream))
                 await settle(steps)
