@@ -11,13 +11,14 @@ import platform
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks import blocking, measure, overload, peers, report
+from benchmarks import blocking, measure, overload, peers, policies, report
 from benchmarks.targets import targets
 from benchmarks.workloads import NAMES as WORKLOADS
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-EVERYTHING = (*WORKLOADS, overload.NAME)
-"""The workloads that all peers are given, and what is measured of callosum alone."""
+OF_CALLOSUM = (policies.NAME, overload.NAME)
+"""What is measured of callosum alone."""
+EVERYTHING = (*WORKLOADS, *OF_CALLOSUM)
 LIBRARIES = ("callosum", "grpcio", "grpclib", "msgpack", "pycapnp", "pyzmq", "thrift", "thriftpy2", "uvloop")
 
 
@@ -55,7 +56,7 @@ def plan(options: argparse.Namespace) -> measure.Plan:
         rounds=options.rounds or rounds,
         seconds=options.seconds or seconds,
         loops=("default", "uvloop") if options.uvloop else ("default",),
-        workloads=tuple(name for name in options.workloads if name != overload.NAME),
+        workloads=tuple(name for name in options.workloads if name not in OF_CALLOSUM),
         malloc="tuned" if options.tune_malloc else "default",
         bursts_of_others=bursts,
     )
@@ -99,9 +100,10 @@ def main() -> None:
         return
     results = measure.all_peers(list(installed(options.peers)), wanted)
     reached = targets(results["default"])
-    under_load = None
-    if overload.NAME in options.workloads and "callosum" in options.peers:
-        under_load = overload.measure(wanted.rounds, 2 * wanted.seconds)
+    own = options.workloads if "callosum" in options.peers else ()
+    by_policy = policies.measure(wanted.rounds, wanted.seconds) if policies.NAME in own else None
+    under_load = overload.measure(wanted.rounds, 2 * wanted.seconds) if overload.NAME in own else None
+    if under_load is not None:
         reached += overload.targets(under_load)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     document = {
@@ -110,11 +112,14 @@ def main() -> None:
         "seconds": wanted.seconds,
         "malloc": wanted.malloc,
         "results": results,
+        "policies": by_policy,
         "overload": under_load,
         "targets": [target.as_dict() for target in reached],
     }
     options.json.write_text(json.dumps(document, indent=2) + "\n")
     print(f"\n{report.text(results, reached)}")
+    if by_policy is not None:
+        print(f"\n{report.aligned(policies.rows(by_policy))}")
     if under_load is not None:
         print(f"\n{report.aligned(overload.rows(under_load))}")
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from callosum.compression import compression_of
 from callosum.context import Call, current
 from callosum.errors import ConfigurationError
 from callosum.service import Method
@@ -40,7 +41,10 @@ def begin_stream(call: Call, reading: Reading) -> ValueStream[Any, Any]:  # valu
     arguments, source = split_stream(method, call.arguments, call.keywords)
     codec_name, codec = channel.codec(method)
     body = codec.encode_args(*arguments[0], **arguments[1])
-    items = channel.open_stream(method, codec_name, body, call.deadline, call.key, call.metadata or None, parent)
+    compression = compression_of(call.compression)
+    items = channel.open_stream(
+        method, codec_name, body, call.deadline, call.key, call.metadata or None, parent, compression
+    )
     if reading.keeps_newest:
         items.keep_newest()
     values = ValueStream[Any, Any](

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar, overload
 
 from callosum.blocking.stub import blocking_class
+from callosum.compression import Compression
 from callosum.context import Key, Metadata, current_call
 from callosum.errors import ConfigurationError
 from callosum.fingerprint import Difference
@@ -40,6 +41,7 @@ class Peer:
         timeout: float | None = None,
         key: Key | None = None,
         metadata: Metadata | None = None,
+        compression: Compression | str | None = None,
     ) -> B: ...
     @overload  # a Protocol of async methods: no type can say that these methods return what those await
     def stub(
@@ -49,6 +51,7 @@ class Peer:
         timeout: float | None = None,
         key: Key | None = None,
         metadata: Metadata | None = None,
+        compression: Compression | str | None = None,
     ) -> Any: ...
     def stub(
         self,
@@ -62,6 +65,7 @@ class Peer:
             timeout: Seconds for each call; without it the endpoint's.
             key: The request key of its calls.
             metadata: What travels with each call.
+            compression: As for `callosum.Peer.stub`.
 
         Raises:
             ConfigurationError: As `callosum.Peer.stub`.

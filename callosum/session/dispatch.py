@@ -271,7 +271,7 @@ class HandlerDispatcher:
             return
         inbound.arguments = arguments
         current.set(inbound)
-        began = 0.0 if request.deadline is None or target.streams else self.workers.now()
+        began = 0.0 if request.deadline is None or target.streams else inbound.since
         try:
             if target.streams:
                 self._reply(inbound, await self._serve_stream(inbound, target, codec))

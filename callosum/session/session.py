@@ -302,7 +302,7 @@ class Session(Channel):
                 self._flushing = loop.call_soon(self._run_flush)
         return caller
 
-    def open_stream(
+    def open_stream(  # noqa: PLR0917 - as call()
         self,
         method: Method,
         codec: str,
@@ -311,10 +311,13 @@ class Session(Channel):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
+        compression: Compression | None = None,
     ) -> ItemStream:
         """One request, and a stream one way or both; see `Channel.open_stream`."""
         call = StreamingCall(method.wire_name, method.flags, body, key, metadata, parent, codec, deadline)
         call.begin()
+        if compression is not None and len(body) <= self.core.body_bytes:
+            self.packing.pack_request(call, compression)
         call.waiter = stream = CallerStream(self, call)
         self._open(call)
         self.flush_soon()

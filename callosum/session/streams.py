@@ -190,13 +190,16 @@ class CallerStream(SessionStream):
             self.session.core.streams.finish(self.stream, End(self.stream.ident))
             self.session.flush_soon()
 
-    async def outcome(self) -> Body | PackedBody:
+    async def outcome(self) -> Body:
         """The bytes of the outcome; see `ItemStream.outcome`."""
         while not self.done():
             await self._wait()
         self._let_go()
         self._check_outcome()
-        return b"" if self.body is None else self.body
+        body = self.body
+        if isinstance(body, PackedBody):
+            return body.unpack()
+        return b"" if body is None else body
 
     def cancel(self) -> None:
         """Leave: the handler is cancelled, and what is unread is dropped."""
@@ -252,7 +255,7 @@ class HandlerStream(SessionStream):
         """Items of a handler end with its outcome."""
         raise AssertionError("a handler ends its items by its outcome")
 
-    async def outcome(self) -> Body | PackedBody:
+    async def outcome(self) -> Body:
         """Nothing comes behind the items of a caller."""
         return b""
 

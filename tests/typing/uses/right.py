@@ -192,6 +192,7 @@ async def calls(peer: callosum.Peer) -> None:
     assert_type(stub, ShopStub)
     assert_type(peer.stub(Base), BaseStub)
     assert_type(stub.with_options(timeout=1.5), ShopStub)
+    assert_type(stub.with_options(compression="zstd"), ShopStub)
     assert_type(await stub.pay(Payment(cash=3)), Payment)
     handler = MyShop()
     for one in (stub, stub.with_options(key="a"), handler):
@@ -237,7 +238,7 @@ async def streams(peer: callosum.Peer) -> None:
     async with feed.with_options(timeout=3).talk() as talk:
         assert_type(talk, callosum.BidiStream[Item, Payment])
         await talk.send(Item(1))
-        talk.end()
+        await talk.end()
         assert_type(await anext(talk), Payment)
     async for payment in more.talk(said()):
         assert_type(payment, Payment)
