@@ -11,13 +11,14 @@ import platform
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks import measure, overload, peers, report
+from benchmarks import blocking, measure, overload, peers, policies, report
 from benchmarks.targets import targets
 from benchmarks.workloads import NAMES as WORKLOADS
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-EVERYTHING = (*WORKLOADS, overload.NAME)
-"""The workloads that all peers are given, and what is measured of callosum alone."""
+OF_CALLOSUM = (policies.NAME, overload.NAME)
+"""What is measured of callosum alone."""
+EVERYTHING = (*WORKLOADS, *OF_CALLOSUM)
 LIBRARIES = ("callosum", "grpcio", "grpclib", "msgpack", "pycapnp", "pyzmq", "thrift", "thriftpy2", "uvloop")
 
 
@@ -41,6 +42,9 @@ def arguments() -> argparse.Namespace:
         action="store_true",
         help="keep large blocks in the processes, of all peers alike; the 1 MiB echo is measured both ways anyhow",
     )
+    parser.add_argument(
+        "--blocking", action="store_true", help="instead: calls that block, beside grpc's sync API (blocking.json)"
+    )
     parser.add_argument("--json", type=Path, default=RESULTS, help=f"where the figures go (default: {RESULTS.name})")
     return parser.parse_args()
 
@@ -52,7 +56,7 @@ def plan(options: argparse.Namespace) -> measure.Plan:
         rounds=options.rounds or rounds,
         seconds=options.seconds or seconds,
         loops=("default", "uvloop") if options.uvloop else ("default",),
-        workloads=tuple(name for name in options.workloads if name != overload.NAME),
+        workloads=tuple(name for name in options.workloads if name not in OF_CALLOSUM),
         malloc="tuned" if options.tune_malloc else "default",
         bursts_of_others=bursts,
     )
@@ -91,11 +95,15 @@ def main() -> None:
     """Measure and report. A target that is short is said, and is no failure: machines differ."""
     options = arguments()
     wanted = plan(options)
+    if options.blocking:
+        blocking.report(wanted.rounds, wanted.seconds)
+        return
     results = measure.all_peers(list(installed(options.peers)), wanted)
     reached = targets(results["default"])
-    under_load = None
-    if overload.NAME in options.workloads and "callosum" in options.peers:
-        under_load = overload.measure(wanted.rounds, 2 * wanted.seconds)
+    own = options.workloads if "callosum" in options.peers else ()
+    by_policy = policies.measure(wanted.rounds, wanted.seconds) if policies.NAME in own else None
+    under_load = overload.measure(wanted.rounds, 2 * wanted.seconds) if overload.NAME in own else None
+    if under_load is not None:
         reached += overload.targets(under_load)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     document = {
@@ -104,11 +112,14 @@ def main() -> None:
         "seconds": wanted.seconds,
         "malloc": wanted.malloc,
         "results": results,
+        "policies": by_policy,
         "overload": under_load,
         "targets": [target.as_dict() for target in reached],
     }
     options.json.write_text(json.dumps(document, indent=2) + "\n")
     print(f"\n{report.text(results, reached)}")
+    if by_policy is not None:
+        print(f"\n{report.aligned(policies.rows(by_policy))}")
     if under_load is not None:
         print(f"\n{report.aligned(overload.rows(under_load))}")
 

@@ -1,6 +1,6 @@
 """callosum: an async RPC framework. Services are defined in an IDL, carried by a session that survives broken links."""
 
-from callosum import auth
+from callosum import auth, blocking
 from callosum.compression import Compression
 from callosum.connecting import ConnectEndpoint
 from callosum.context import Call, current_call, current_peer, deadline
@@ -38,6 +38,7 @@ from callosum.protocol.limits import Limits
 from callosum.service import Cardinality, Method, Service, ServiceClass, service_of
 from callosum.session.scheduling import OrderedReplies, SerializedByKey, Unordered
 from callosum.streams import BidiStream, ReceiveStream
+from callosum.threads import in_thread
 
 __all__ = [
     "AuthenticationError",
@@ -83,10 +84,12 @@ __all__ = [
     "Unimplemented",
     "Unordered",
     "auth",
+    "blocking",
     "connect",
     "current_call",
     "current_peer",
     "deadline",
+    "in_thread",
     "listen",
     "service_of",
     "tune_malloc",

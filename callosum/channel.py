@@ -66,7 +66,7 @@ class Channel(ABC):
         """
 
     @abstractmethod
-    def open_stream(
+    def open_stream(  # noqa: PLR0917 - as call()
         self,
         method: Method,
         codec: str,
@@ -75,6 +75,7 @@ class Channel(ABC):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
+        compression: Compression | None = None,
     ) -> ItemStream:
         """One request of a method that streams, made at once: this side's end of it.
 
@@ -131,7 +132,7 @@ class ItemStream(ABC):
         """Of unread items only the newest is kept, whatever comes from now on: the sender waits for no reader."""
 
     @abstractmethod
-    async def outcome(self) -> Body | PackedBody:
+    async def outcome(self) -> Body:
         """The bytes of the result, or of a declared exception; b"" behind a stream that went well, and for a handler.
 
         Items that nobody received are dropped. Cancellation: safe; the call goes on.
@@ -143,6 +144,13 @@ class ItemStream(ABC):
     @abstractmethod
     def cancel(self) -> None:
         """Leave: of the caller, the handler is cancelled; of a handler, no more items are received. Nothing raises."""
+
+    @abstractmethod
+    def abort(self, failure: Exception) -> bool:
+        """Leave, of the caller, because of a failure on this side: it is the outcome of the call from now on.
+
+        False where the call has an outcome already, which stays then.
+        """
 
 
 class Inbound(Carrier):
@@ -159,7 +167,7 @@ class Inbound(Carrier):
         worker: Who runs it, set by the dispatcher.
         lane: What `Dispatcher.join` gave for its caller.
         place: Its place in the order of its key, set by the dispatcher; None where it has none.
-        since: Since when it waits, on the loop's clock, set by the dispatcher where it looks at it.
+        since: Since when it waits or, later, runs: on the loop's clock, set by the dispatcher where it looks at it.
     """
 
     __slots__ = ()

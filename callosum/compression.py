@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 
-from callosum.errors import ConfigurationError, DecodeError
+from callosum.errors import ConfigurationError, DecodeError, Outcome
 from callosum.service import Body
 
 _IS_INSTALLED = True
@@ -218,4 +218,8 @@ class PackedBody:
         Raises:
             DecodeError: It is damaged, over the limit, or compressed with something that this side did not offer.
         """
-        return self._decompress(self._body, self._kind)
+        try:
+            return self._decompress(self._body, self._kind)
+        except DecodeError as error:
+            error.outcome = Outcome.EXECUTED  # there is a result
+            raise

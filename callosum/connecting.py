@@ -251,7 +251,7 @@ class ConnectEndpoint:
         expect_large_blocks()
         if self._lines:
             raise ConfigurationError("this connect() was entered before; call connect() again for another peer")
-        self._dispatcher.workers.open()
+        self._dispatcher.open()
         self._first = asyncio.get_running_loop().create_future()
         self.peer = Peer(self, self._settings.timeout, self._settings.chain(), self._settings.compression)
         self._start_line()
@@ -312,7 +312,7 @@ class ConnectEndpoint:
         for line in self._lines:
             line.session.close(ResetCode.CLOSED, "the endpoint was closed")
         self.peer.close()
-        await self._dispatcher.workers.close()
+        await self._dispatcher.close()
         if not self._first.done():
             self._first.cancel()
         elif not self._first.cancelled():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import enum
 import keyword
+import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -133,7 +134,7 @@ class Call:
         """Seconds until the deadline; not below 0; None without one."""
         if self.deadline is None:
             return None
-        return max(0.0, self.deadline - asyncio.get_running_loop().time())
+        return max(0.0, self.deadline - now())
 
 
 class Carrier(ABC):
@@ -168,6 +169,16 @@ class Carrier(ABC):
 current: ContextVar[Carrier | None] = ContextVar("callosum_call", default=None)
 """What brought the call whose handler is running."""
 ambient_deadline: ContextVar[float | None] = ContextVar("callosum_deadline", default=None)
+thread_clock: ContextVar[Callable[[], float]] = ContextVar("callosum_clock", default=time.monotonic)
+"""The clock of a thread that runs no loop: where a handler runs in it, that of the handler's loop."""
+
+
+def now() -> float:
+    """The instant on the clock by which deadlines are told here."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return thread_clock.get()()
 
 
 def current_call() -> Call:
@@ -203,9 +214,16 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
     Raises:
         ConfigurationError: ``seconds`` is negative or not a number.
     """
+    with capped(seconds):
+        yield
+
+
+@contextmanager
+def capped(seconds: float) -> Iterator[None]:
+    """What `deadline` does, for those who have no ``async with``."""
     if not seconds >= 0:
         raise ConfigurationError(f"a deadline of {seconds!r} seconds; give 0 or more")
-    instant = asyncio.get_running_loop().time() + seconds
+    instant = now() + seconds
     outer = ambient_deadline.get()
     token = ambient_deadline.set(instant if outer is None else min(outer, instant))
     try:

@@ -22,6 +22,7 @@ from callosum.session.registry import Services
 from callosum.session.scheduling import Scheduling, Unordered
 from callosum.session.workers import Bounds
 from callosum.settings import Settings, addresses_of
+from callosum.threads import MAX_THREADS
 
 _UNORDERED = Unordered()
 
@@ -42,6 +43,7 @@ def listen(
     max_concurrency_per_peer: int | None = None,
     max_pending_per_peer: int | None = None,
     max_queue_delay: float | None = None,
+    max_threads: int = MAX_THREADS,
     expose_errors: bool = False,
     strict: bool = False,
     reflection: bool = False,
@@ -69,6 +71,7 @@ def listen(
         max_queue_delay: Seconds after which a call that still waits is not started any more, but refused
             (ResourceExhausted, REJECTED, with ``retry_after``). Without it, and besides, that is done where a call has
             a deadline, and has waited so long that it would most likely miss it; with ``math.inf`` not even that.
+        max_threads: Threads in which handlers with `in_thread` run; the next one waits for a thread.
         expose_errors: Whether callers see type and text of exceptions that the IDL does not declare.
         strict: Whether calls of a service are refused where the peer has another version of it, or does not serve it.
             Without it they are made, and what differs is logged when the session opens; see `Peer.differences`.
@@ -94,6 +97,7 @@ def listen(
         expose_errors,
         on_difference=_on_difference(strict=strict),
         compression=compression_of(compression),
+        max_threads=max_threads,
     )
     return ListenEndpoint(settings)
 
@@ -118,6 +122,7 @@ def connect(
     max_concurrency_per_peer: int | None = None,
     max_pending_per_peer: int | None = None,
     max_queue_delay: float | None = None,
+    max_threads: int = MAX_THREADS,
     expose_errors: bool = False,
     strict: bool = False,
     reflection: bool = False,
@@ -136,7 +141,7 @@ def connect(
         interceptors: Around each call of a stub, and around each handler; the first is the outermost.
         timeout, heartbeat, grace, limits, scheduling, max_concurrency, max_pending, max_concurrency_per_peer,
             max_pending_per_peer, max_queue_delay, expose_errors, strict, reflection,
-            compression: As for `listen`.
+            compression, max_threads: As for `listen`.
 
     Raises:
         ConfigurationError: At once, with every fault of every handler, of an address, or of an option.
@@ -164,6 +169,7 @@ def connect(
         connect_timeout,
         _on_difference(strict=strict),
         compression_of(compression),
+        max_threads,
     )
     return ConnectEndpoint(settings, connect_timeout=connect_timeout, on_connect=on_connect, order=order)
 

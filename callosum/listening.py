@@ -139,7 +139,7 @@ class ListenEndpoint:
         if self._entered:
             raise ConfigurationError("this listen() was entered before; call listen() again for another server")
         self._entered = True
-        self._dispatcher.workers.open()
+        self._dispatcher.open()
         try:
             for listener in self._listeners:
                 await listener.open(self._accept)
@@ -184,8 +184,8 @@ class ListenEndpoint:
         for number in caught:
             loop.add_signal_handler(number, on_signal)
         try:
-            await _first_of(stop.wait(), self._closed.wait())
-            await _first_of(self.drain(), abort.wait())
+            await first_of(stop.wait(), self._closed.wait())
+            await first_of(self.drain(), abort.wait())
             if abort.is_set():
                 await self.abort()
         finally:
@@ -241,7 +241,7 @@ class ListenEndpoint:
         self._greetings.clear()
         for session in list(self._sessions.values()):
             session.close(ResetCode.CLOSED, "the endpoint was closed")
-        await self._dispatcher.workers.close()
+        await self._dispatcher.close()
         for listener in self._listeners:
             await listener.close(CLOSE_LINGER)
         for queue in self._accepting:
@@ -392,7 +392,7 @@ def end_slow_soon(loop: asyncio.AbstractEventLoop, session: Session) -> None:
     loop.call_soon(session.close, ResetCode.SLOW, text)
 
 
-async def _first_of(*awaitables: Coroutine[object, object, object]) -> None:
+async def first_of(*awaitables: Coroutine[object, object, object]) -> None:
     """Return when the first has ended, with the others cancelled; raise what it raised."""
     tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:

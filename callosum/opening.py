@@ -7,8 +7,9 @@ from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from callosum.compression import compression_of
 from callosum.context import Call, current
-from callosum.errors import CallosumError, ConfigurationError
+from callosum.errors import ConfigurationError
 from callosum.service import Method
 from callosum.value_stream import ValueStream
 
@@ -40,7 +41,10 @@ def begin_stream(call: Call, reading: Reading) -> ValueStream[Any, Any]:  # valu
     arguments, source = split_stream(method, call.arguments, call.keywords)
     codec_name, codec = channel.codec(method)
     body = codec.encode_args(*arguments[0], **arguments[1])
-    items = channel.open_stream(method, codec_name, body, call.deadline, call.key, call.metadata or None, parent)
+    compression = compression_of(call.compression)
+    items = channel.open_stream(
+        method, codec_name, body, call.deadline, call.key, call.metadata or None, parent, compression
+    )
     if reading.keeps_newest:
         items.keep_newest()
     values = ValueStream[Any, Any](
@@ -84,10 +88,6 @@ async def send_stream(call: Call) -> Any:  # a result of any IDL type
     values = begin_stream(call, Reading())
     try:
         body = await values.items.outcome()
-    except CallosumError:
-        if values.source_failure is not None:
-            raise values.source_failure from None
-        raise
     finally:
         await values.leave()
     return values.decode(body)
@@ -109,6 +109,8 @@ def split_stream(
         args = args[:position] + args[position + 1 :]
     if source is not None:
         _check_iterable(source, f"{name} of {method.wire_name}")
+        if getattr(source, "ag_frame", source) is None:
+            raise ConfigurationError(f"{name} of {method.wire_name} is an async generator that has ended already")
     elif not method.cardinality.gives_items:
         raise TypeError(f"{method.name}() needs {name}: an async iterable of what is sent")
     return (args, named), source

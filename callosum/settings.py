@@ -22,6 +22,7 @@ from callosum.session.registry import Registry, Services
 from callosum.session.scheduling import Scheduling, Unordered, check_scheduling
 from callosum.session.workers import Bounds
 from callosum.stub import perform_call
+from callosum.threads import MAX_THREADS
 
 PROCESS_RESEND_BYTES = 512 * 1024 * 1024
 """Bytes that all sessions of the process together keep for sending again."""
@@ -52,6 +53,7 @@ class Settings:
     """Seconds."""
     on_difference: OnDifference = OnDifference.WARN
     compression: Compression | None = None
+    max_threads: int = MAX_THREADS
 
     def __post_init__(self) -> None:
         if not self.addresses:
@@ -60,7 +62,7 @@ class Settings:
             raise ConfigurationError(
                 f"heartbeat={self.heartbeat!r}: give {HEARTBEAT_FLOOR} to {HEARTBEAT_CEILING:.0f} seconds"
             )
-        for name in ("grace", "timeout", "patience"):
+        for name in ("grace", "timeout", "max_threads", "patience"):
             _check_positive("connect_timeout" if name == "patience" else name, getattr(self, name))
         for bound in fields(self.bounds):
             _check_positive(bound.name, getattr(self.bounds, bound.name))
@@ -91,6 +93,7 @@ class Settings:
             bounds=self.bounds,
             scheduling=self.scheduling,
             expose_errors=self.expose_errors,
+            max_threads=self.max_threads,
         )
 
     def terms(self, registry: Registry) -> Terms:

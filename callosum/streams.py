@@ -8,21 +8,29 @@ then. One that nobody owned, and that is forgotten, is closed and reported.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import logging
+import time
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar, cast
 
-from callosum.errors import ConfigurationError
+from callosum.errors import Cancelled, ConfigurationError, Outcome
 
 if TYPE_CHECKING:
     from callosum.value_stream import ValueStream
 
 R = TypeVar("R")
 S = TypeVar("S")
+R_co = TypeVar("R_co", covariant=True)
+S_contra = TypeVar("S_contra", contravariant=True)
 _log = logging.getLogger("callosum.streams")
+BUDGET: Final = 0.001
+"""Seconds for which items that are here already are passed on, before others of the event loop have their turn."""
+LOOK: Final = 16
+"""Items after which the clock is looked at."""
 
 
 async def close_iterator(iterator: object) -> None:
@@ -67,6 +75,10 @@ class ReceiveStream(AsyncIterator[R]):
         self._source: AsyncIterator[R]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Lock | None = None
+        self._turn: asyncio.Lock | None = None
+        """Where interceptors made something of their own of what is received: that takes one reader at a time."""
+        self._was_cut_short = False
+        """Whether a reader was cancelled in there."""
 
     async def _start(self) -> ValueStream[Any, R]:  # as above
         """Make the call, once."""
@@ -76,17 +88,31 @@ class ReceiveStream(AsyncIterator[R]):
             self._starting = asyncio.Lock()
         async with self._starting:
             if self._phase is Phase.CLOSED:
-                raise ConfigurationError(f"the stream of {self._name} is closed: call the method again")
+                raise self._closed()
             if self._values is None:
                 self._loop = asyncio.get_running_loop()
                 self._phase = Phase.OPEN
-                try:
-                    self._values, source = await self._begin()
-                except BaseException:
-                    self._phase = Phase.CLOSED
-                    raise
-                self._source = aiter(source)
-            return self._values
+                await self._make_call()
+            return cast("ValueStream[Any, R]", self._values)
+
+    async def _make_call(self) -> None:
+        try:
+            values, source = await self._begin()
+        except BaseException:
+            self._phase = Phase.CLOSED
+            raise
+        self._values, self._source = values, aiter(source)
+        if source is not values:
+            self._turn = asyncio.Lock()
+        if self._is_closed():  # while interceptors were at work
+            await self._leave(values)
+            raise self._closed()
+
+    def _is_closed(self) -> bool:
+        return self._phase is Phase.CLOSED
+
+    def _closed(self) -> ConfigurationError:
+        return ConfigurationError(f"the stream of {self._name} is closed: call the method again")
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -99,24 +125,67 @@ class ReceiveStream(AsyncIterator[R]):
         """
         if self._phase is Phase.CLOSED:
             raise StopAsyncIteration
-        await self._start()
+        values = await self._start()
         try:
-            return await anext(self._source)
+            return await (values.__anext__() if self._turn is None else self._intercepted(self._turn))
         except asyncio.CancelledError:
             raise
         except BaseException:
             await self.aclose()
             raise
 
+    async def _intercepted(self, turn: asyncio.Lock) -> R:
+        """The next item of what interceptors made."""
+        async with turn:
+            try:
+                return await anext(self._source)
+            except asyncio.CancelledError:
+                self._was_cut_short = True  # an async generator is over then
+                raise
+            except StopAsyncIteration:
+                if self._was_cut_short and not self._is_closed():
+                    text = f"a reader of {self._name} was cancelled within an interceptor, and this has ended"
+                    raise Cancelled(text, outcome=Outcome.UNKNOWN) from None
+                raise
+            finally:
+                if self._is_closed():
+                    await close_iterator(self._source)
+
     async def __aiter__(self) -> AsyncIterator[R]:
+        """Written out as one generator: every item passes through here."""
         if self._phase is Phase.CLOSED:
             return
+        values = await self._start()
+        turn, try_receive, decode = self._turn, values.items.try_receive, values.decode
+        clock, count, until = time.perf_counter, 0, time.perf_counter() + BUDGET
         try:
-            values = await self._start()
-            async for item in values.all() if self._source is values else self._source:
-                yield item
+            while True:
+                if turn is not None:
+                    yield await self._intercepted(turn)
+                    continue
+                count += 1
+                if not count % LOOK and clock() > until:
+                    await asyncio.sleep(0)  # before an item is taken: who is cancelled here loses none
+                    until = clock() + BUDGET
+                body = try_receive()
+                if body is None:
+                    if self._is_closed():
+                        return
+                    body = await values.receive()
+                    if body is None:
+                        break
+                    until = clock() + BUDGET
+                yield decode(body)
+        except StopAsyncIteration:  # what interceptors made has ended
+            pass
+        except GeneratorExit:
+            # The loop was left: here and now, where nothing of the user's is to be waited for.
+            if turn is None and self._phase is Phase.OPEN:
+                self._phase = Phase.CLOSED
+                _abandon(values)
+            raise
         finally:
-            if self._phase is not Phase.OWNED:
+            if self._phase is Phase.OPEN:
                 await self.aclose()
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -137,11 +206,12 @@ class ReceiveStream(AsyncIterator[R]):
     async def aclose(self) -> None:
         """Leave: where the call has not ended, its handler is cancelled. Cancellation: safe; it was left at once."""
         phase, self._phase = self._phase, Phase.CLOSED
-        values = self._values
-        if phase is Phase.CLOSED or values is None:
-            return
+        if phase is not Phase.CLOSED and self._values is not None:
+            await self._leave(self._values)
+
+    async def _leave(self, values: ValueStream[Any, R]) -> None:  # as above
         await values.leave()
-        if self._source is not values:
+        if self._turn is not None and not self._turn.locked():  # else who reads there closes it
             await close_iterator(self._source)
 
     def __del__(self) -> None:
@@ -156,8 +226,9 @@ class ReceiveStream(AsyncIterator[R]):
         text = f"a stream of {self._name} was forgotten and is closed: use async for, async with or aclose()"
         _log.warning("%s", text)
         values, loop = self._values, self._loop
-        if values is not None and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(_abandon, values)
+        if values is not None and loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nothing is left that could be told
+                loop.call_soon_threadsafe(_abandon, values)  # not here: collected anywhere, also within the engine
         warnings.warn(text, ResourceWarning, stacklevel=1)
 
     def __repr__(self) -> str:
@@ -184,12 +255,45 @@ class BidiStream(ReceiveStream[R], Generic[S, R]):
         Raises:
             RpcError, TransportError: The call has ended.
             EncodeError: The value does not fit the IDL.
-            ConfigurationError: `end` was called before.
+            ConfigurationError: `end` was called before, or the stream was left.
         """
         values = await self._start()
         await values.send(value)
 
     async def end(self) -> None:
-        """No more items from here; the other side's may go on. Cancellation: safe."""
+        """No more items from here; the other side's may go on. Cancellation: safe.
+
+        Raises:
+            ConfigurationError: An async iterable was given, and not all of it was sent; or the stream was left.
+        """
         values = await self._start()
+        if values.pump is not None and not values.pump.done():
+            raise ConfigurationError(f"what was given to {self._name} is still being sent, and ends by itself")
         values.items.end()
+
+
+class BlockingReceiveStream(Iterator[R_co], Protocol[R_co]):
+    """What a stub of `callosum.blocking` returns where the handler streams: an iterator, and a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+    def close(self) -> None:
+        """Leave: where the call has not ended, its handler is cancelled."""
+
+
+class BlockingBidiStream(BlockingReceiveStream[R_co], Protocol[S_contra, R_co]):
+    """The same, and a stream to the handler."""
+
+    def send(self, value: S_contra, /) -> None:
+        """Send one item; wait while the other side takes no more."""
+
+    def end(self) -> None:
+        """No more items from here; the other side's may go on."""

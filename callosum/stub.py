@@ -239,6 +239,7 @@ def _outgoing(stub: Stub, method: Method, args: tuple[Any, ...], kwargs: dict[st
         key = compute_key(positional, named)
     call = Call(method, stub._peer, dict(metadata or {}), key, deadline)  # noqa: SLF001 - as above
     call.arguments, call.keywords = args, kwargs
+    call.compression = options.compression
     return call
 
 

@@ -7,22 +7,22 @@ user's iterable is sent, or the iterable is closed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Final, Generic, Self, TypeVar
 
 from callosum.channel import ItemStream
 from callosum.compression import PackedBody
-from callosum.errors import CallosumError, ConfigurationError, DeadlineExceeded, DecodeError, Outcome
+from callosum.errors import Cancelled, ConfigurationError, DeadlineExceeded, DecodeError, Outcome
 from callosum.service import Body
-from callosum.streams import close_iterator
+from callosum.streams import BUDGET, LOOK, close_iterator
 
 R = TypeVar("R")
 S = TypeVar("S")
-BUDGET: Final = 0.001
-"""Seconds for which items that are here already are passed on, before others of the event loop have their turn."""
-_LOOK: Final = 16
-"""Items after which the clock is looked at."""
+_log = logging.getLogger("callosum.streams")
+_pumps: Final[set[asyncio.Task[None]]] = set()
+"""What sends beside a reader, until it has ended: the event loop itself keeps no task alive."""
 
 
 class ValueStream(AsyncIterator[R], Generic[S, R]):
@@ -33,7 +33,7 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
         item_timeout: Seconds for which the next item is waited for, or None.
     """
 
-    __slots__ = ("_decode", "_encode", "_name", "item_timeout", "items", "pump", "source_failure")
+    __slots__ = ("_budget", "_decode", "_encode", "_name", "_unsent", "item_timeout", "items", "pump")
 
     def __init__(
         self,
@@ -50,8 +50,9 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
         self.item_timeout = item_timeout
         self.pump: asyncio.Task[None] | None = None
         """Sends what the caller gave to be sent."""
-        self.source_failure: BaseException | None = None
-        """What came out of that instead of an item."""
+        self._budget = Budget()
+        self._unsent: BaseException | None = None
+        """Why an item of `send_all` was not sent."""
 
     async def send(self, value: S) -> None:
         """Send one value. Cancellation: safe, it was not sent then."""
@@ -62,30 +63,47 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
             await self.items.send(body)
 
     async def send_all(self, source: AsyncIterable[S]) -> None:
-        """Send what an async iterable gives, in order, and close it."""
+        """Send what an async iterable gives, in order, and close it.
+
+        A ``yield`` waits for its item to be sent, as if it did so itself: what prevents that is raised there, once. So
+        ``asyncio.timeout`` and task groups around it work, which a `GeneratorExit` would break.
+        """
         budget = Budget()
         iterator = aiter(source)
+        throw = getattr(iterator, "athrow", None)
         try:
             async for value in iterator:
-                await self.send(value)
-                if budget.is_spent():
-                    await budget.rest()
+                try:
+                    await self.send(value)
+                    if budget.is_spent():
+                        await budget.rest()
+                except (Exception, asyncio.CancelledError) as error:
+                    if throw is None:
+                        raise
+                    self._unsent = error
+                    await self.send(await throw(error))  # mostly raises it again
+        except StopAsyncIteration:  # it was caught there, and that was the end
+            return
         finally:
-            await close_iterator(iterator)
+            await stop_iterator(iterator)
 
     def start_pump(self, source: AsyncIterable[S]) -> None:
         """Send what an async iterable gives beside what is received; what it raises ends the call."""
         self.pump = asyncio.create_task(self._pump(source), name=f"callosum: sends to {self._name}")
+        _pumps.add(self.pump)
+        self.pump.add_done_callback(_pumps.discard)
 
     async def _pump(self, source: AsyncIterable[S]) -> None:
         try:
             await self.send_all(source)
             self.items.end()
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # of this task, or the iterable has waited for something that was cancelled
+            text = f"what was to be sent to {self._name} was cancelled"
+            self.items.abort(Cancelled(text, outcome=Outcome.UNKNOWN))
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever the user's iterable raises is the call's failure
-            self.source_failure = error
-            self.items.cancel()
+        except Exception as error:  # noqa: BLE001 - whatever the user's iterable raises is the call's failure
+            if not self.items.abort(error) and error is not self._unsent:
+                _log.warning("what was sent to %s failed after the call had ended", self._name, exc_info=error)
 
     async def leave(self) -> None:
         """Leave the call, where it has not ended; nothing more is taken from the iterable."""
@@ -106,17 +124,12 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
 
     async def receive(self) -> Body | None:
         """The next item's bytes; None behind the last one, where the call has ended well."""
-        try:
-            if self.item_timeout is None:
-                body = await self.items.receive()
-            else:
-                body = await self._receive_in_time(self.item_timeout)
-            if body is None:
-                await self._finish()
-        except CallosumError:
-            if self.source_failure is not None:
-                raise self.source_failure from None
-            raise
+        if self.item_timeout is None:
+            body = await self.items.receive()
+        else:
+            body = await self._receive_in_time(self.item_timeout)
+        if body is None:
+            await self._finish()
         return body
 
     async def _receive_in_time(self, seconds: float) -> Body | None:
@@ -126,9 +139,11 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
         except TimeoutError as error:
             if isinstance(error, DeadlineExceeded):
                 raise
-            self.items.cancel()
-            text = f"no item of {self._name} came for {seconds} s"
-            raise DeadlineExceeded(text, outcome=Outcome.UNKNOWN) from None
+            late = DeadlineExceeded(f"no item of {self._name} came for {seconds} s", outcome=Outcome.UNKNOWN)
+            late.call = self._name
+            if not self.items.abort(late):
+                return await self.items.receive()  # the end, or what was on its way here
+            raise late from None
 
     async def _finish(self) -> None:
         """Behind the last item: raises the exception that the IDL declares, where the handler ended with one."""
@@ -142,27 +157,16 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
         return self
 
     async def __anext__(self) -> R:
-        body = self.items.try_receive() if self.source_failure is None else None
+        budget = self._budget
+        if budget.is_spent():  # before an item is taken: who is cancelled here loses none
+            await budget.rest()
+        body = self.items.try_receive()
         if body is None:
             body = await self.receive()
             if body is None:
                 raise StopAsyncIteration
+            budget.begin()
         return self.decode(body)
-
-    async def all(self) -> AsyncIterator[R]:
-        """What is received, to its end: cheaper than one by one. Cancelled, it ends."""
-        budget = Budget()
-        try_receive, decode = self.items.try_receive, self.decode
-        while True:
-            body = try_receive() if self.source_failure is None else None
-            if body is None:
-                body = await self.receive()
-                if body is None:
-                    return
-                budget.begin()
-            elif budget.is_spent():
-                await budget.rest()
-            yield decode(body)
 
 
 class Budget:
@@ -182,12 +186,31 @@ class Budget:
     def is_spent(self) -> bool:
         """Whether it is time for others; looks at the clock now and then."""
         self._count += 1
-        return self._count % _LOOK == 0 and time.perf_counter() > self._until
+        return self._count % LOOK == 0 and time.perf_counter() > self._until
 
     async def rest(self) -> None:
         """Let others have their turn."""
         await asyncio.sleep(0)
         self.begin()
+
+
+async def stop_iterator(iterator: object) -> None:
+    """End what may be an async generator as a task is cancelled: its ``finally`` runs now.
+
+    Task groups and timeouts around a ``yield`` make a fault of a `GeneratorExit`.
+    """
+    throw = getattr(iterator, "athrow", None)
+    if throw is not None:
+        stop = asyncio.CancelledError()
+        try:
+            await throw(stop)
+        except StopAsyncIteration:
+            return
+        except asyncio.CancelledError as error:
+            if error is stop:
+                return
+            raise
+    await close_iterator(iterator)
 
 
 def note_executed(error: Exception) -> None:

@@ -294,6 +294,8 @@ class Outbox:
 
     def is_leaving(self, ident: int) -> bool:
         """Whether the outcome of a call waits behind items, or is a large reply that has not left as a whole."""
+        if not self._bulk:
+            return False  # nearly always
         stream = self.streams.get(ident)
         return (stream is not None and stream.sending is SendingState.ENDING) or any(
             isinstance(entry, BulkReply) and entry.reply.id == ident for entry in self._bulk

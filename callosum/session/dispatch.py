@@ -20,7 +20,8 @@ from callosum.session.lanes import Lane
 from callosum.session.registry import Registry, Target
 from callosum.session.scheduling import Place, Scheduling, Stage, Unordered, make_order, policy_for
 from callosum.session.workers import Bounds, Workers
-from callosum.value_stream import ValueStream
+from callosum.threads import MAX_THREADS, Threads
+from callosum.value_stream import ValueStream, stop_iterator
 
 if TYPE_CHECKING:
     from callosum.peer import Peer
@@ -44,6 +45,7 @@ class HandlerDispatcher:
         bounds: Bounds = _DEFAULT,
         scheduling: Scheduling = _UNORDERED,
         expose_errors: bool = False,
+        max_threads: int = MAX_THREADS,
     ) -> None:
         self.registry = registry
         self._targets = registry.targets
@@ -57,6 +59,16 @@ class HandlerDispatcher:
         self.workers = Workers(self._serve, bounds, self._flush, self._reject)
         self.drained = self.workers.run
         """A run of `submit` is over: handlers may start."""
+        self._threads = Threads(max_threads)
+
+    def open(self) -> None:
+        """Take the running loop and the current context: handlers may run."""
+        self.workers.open(self._threads.open)
+
+    async def close(self) -> None:
+        """Cancel what runs, and wait for it a bounded time; threads come last, for handlers wait for them."""
+        await self.workers.close()
+        await self._threads.close()
 
     # --- what sessions call -------------------------------------------------------------------------------------------
 
@@ -259,7 +271,7 @@ class HandlerDispatcher:
             return
         inbound.arguments = arguments
         current.set(inbound)
-        began = 0.0 if request.deadline is None or target.streams else self.workers.now()
+        began = 0.0 if request.deadline is None or target.streams else inbound.since
         try:
             if target.streams:
                 self._reply(inbound, await self._serve_stream(inbound, target, codec))
@@ -304,13 +316,21 @@ class HandlerDispatcher:
         if not method.cardinality.gives_items:
             return codec.encode_result(await self._run_target(inbound, target.run))
 
-        async def run(*arguments: Any) -> Any:  # an async iterator of values of any IDL type
-            return target.run(*arguments)
+        made: list[Any] = []  # async iterators of values of any IDL type
 
-        given = await self._run_target(inbound, run)
-        if not hasattr(given, "__aiter__"):
-            raise TypeError(f"{method.wire_name} streams, and its handler gave no async iterator, but {given!r:.100}")
-        await values.send_all(given)
+        async def run(*arguments: Any) -> Any:  # as above
+            made.append(target.run(*arguments))
+            return made[-1]
+
+        try:
+            given = await self._run_target(inbound, run)
+            if not hasattr(given, "__aiter__"):
+                name = method.wire_name
+                raise TypeError(f"{name} streams, and its handler gave no async iterator, but {given!r:.100}")
+            await values.send_all(given)
+        finally:
+            for iterator in made:  # what interceptors made of it leaves that to the garbage collector
+                await stop_iterator(iterator)
         return b""
 
     async def _run_target(self, inbound: Inbound, run: Callable[..., Awaitable[Any]]) -> Any:  # as above

@@ -177,7 +177,7 @@ def _unfit_plain(name: str, attribute: Callable[..., object]) -> str | None:
     if inspect.isasyncgenfunction(attribute):
         return f"{name} yields, and has one result: return it"
     if not _is_async(attribute):
-        return f"{name} is not async: write async def {name}"
+        return f"{name} is not async: write async def {name}, or @callosum.in_thread above it"
     return None
 
 

@@ -302,7 +302,7 @@ class Session(Channel):
                 self._flushing = loop.call_soon(self._run_flush)
         return caller
 
-    def open_stream(
+    def open_stream(  # noqa: PLR0917 - as call()
         self,
         method: Method,
         codec: str,
@@ -311,10 +311,13 @@ class Session(Channel):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
+        compression: Compression | None = None,
     ) -> ItemStream:
         """One request, and a stream one way or both; see `Channel.open_stream`."""
         call = StreamingCall(method.wire_name, method.flags, body, key, metadata, parent, codec, deadline)
         call.begin()
+        if compression is not None and len(body) <= self.core.body_bytes:
+            self.packing.pack_request(call, compression)
         call.waiter = stream = CallerStream(self, call)
         self._open(call)
         self.flush_soon()
@@ -383,11 +386,6 @@ class Session(Channel):
     def hold(self, call: SessionInbound) -> None:
         """Keep a call that would be started, while the peer does not take the replies that it already has."""
         self._held[call] = None
-
-    def oversized_item(self, size: int) -> CallosumError:
-        """Why an item that the other side does not accept is not sent."""
-        text = f"an item takes {size} bytes; the other side accepts {self.core.body_bytes}"
-        return ResourceExhausted(text, outcome=Outcome.UNKNOWN)
 
     def oversized_reply(self, size: int) -> Failure:
         """What becomes of a reply that the other side does not accept."""

@@ -3,8 +3,8 @@
 Under more load than handlers can carry, a queue that is worked off in order is as long as the callers' deadlines: each
 handler begins just before its caller leaves, and all of its work is for nothing. So a call is refused when its turn
 comes where it would most likely have been in time had it not waited, and is not now: its remaining time is less than
-half of its method's calls take. Nothing else is refused for that: neither a call that did not wait, nor one that asks
-for less time than its method takes anyway.
+half of its method's calls take, and what the answer needs to get there. Nothing else is refused for that: neither a
+call that did not wait, nor one that asks for less time than its method takes anyway.
 
 Besides, ``max_queue_delay`` bounds for how long any call waits, with a deadline or without. Where it is infinite,
 nothing is shed: what has waited is started as long as its deadline has not passed.
@@ -18,7 +18,9 @@ from typing import Final
 from callosum.protocol.messages import Request
 
 SLACK: Final = 0.005
-"""Seconds that an answer takes to its caller, and by which event loops are late."""
+"""Seconds that an answer takes to its caller at the least, and by which event loops are late."""
+SHARE: Final = 0.1
+"""Of the time that the caller gave, what is left to the way back besides."""
 MARGIN: Final = 1.5
 """How many times the typical duration a call should have left."""
 STEP: Final = 1.1
@@ -56,7 +58,7 @@ class Shedding:
             self.note(method, seconds)
 
     def needed(self, method: str) -> float:
-        """Seconds that a call of the method should have left when it begins; 0 where that is not known."""
+        """Seconds that a call of the method takes, with a margin; 0 where that is not known."""
         typical = self._typical.get(method)
         return 0.0 if typical is None else MARGIN * typical + SLACK
 
@@ -65,7 +67,11 @@ class Shedding:
         deadline, timeout_ms = request.deadline, request.timeout_ms
         if deadline is None or timeout_ms is None or self._is_off:
             return None
-        needed, remaining, timeout = self.needed(request.method), deadline - now, timeout_ms / 1000
+        typical = self.needed(request.method)
+        if not typical:
+            return None
+        remaining, timeout = deadline - now, timeout_ms / 1000
+        needed = typical + SHARE * timeout
         return timeout - remaining if remaining < needed <= timeout else None
 
     def too_long(self, since: float, now: float) -> float | None:

@@ -104,10 +104,15 @@ class Workers:
         self._context: Context = copy_context()
         self._loop: asyncio.AbstractEventLoop
 
-    def open(self) -> None:
-        """Take the running loop and the current context, of which each handler gets a copy."""
+    def open(self, prepare: Callable[[], object]) -> None:
+        """Take the running loop and the current context, of which each handler gets a copy.
+
+        Args:
+            prepare: Run in that context first.
+        """
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
+        self._context.run(prepare)
         self._scheduler = aiojobs.Scheduler(limit=None)
         self.watchdog.start()
 
@@ -172,10 +177,11 @@ class Workers:
     def hurry(self, call: Inbound) -> None:
         """A call needs no slot any more: where it is queued for one, it is queued with those that need none."""
         if call.worker is _QUEUED:
-            if self._fair is not None:
-                self._fair.discard(call)
+            queue = self._queue
+            if isinstance(queue, deque):
+                queue.remove(call)
             else:
-                self._queue.remove(call)
+                queue.discard(call)
             self._nested.append(call)
 
     def is_driving(self, call: Inbound) -> bool:
@@ -344,13 +350,14 @@ class Workers:
         request, now = call.request, self._loop.time()
         if request.deadline is not None and now >= request.deadline:
             failure = Failure(Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran")
-        elif request.parent:
-            return False  # it did not wait for others
         else:
-            waited = self.shedding.too_late(request, now)
-            if waited is None and self.bounds.max_queue_delay is not None:
-                waited = self.shedding.too_long(call.since, now)
+            waited = None
+            if not request.parent:  # that one did not wait for others
+                waited = self.shedding.too_late(request, now)
+                if waited is None and self.bounds.max_queue_delay is not None:
+                    waited = self.shedding.too_long(call.since, now)
             if waited is None:
+                call.since = now
                 return False
             text = f"overloaded: it waited for {waited:.3f} s, and was not started"
             retry_after = max(LEAST_RETRY, waited)

@@ -553,7 +553,7 @@ def test_the_dispatcher_computes_the_key_where_the_carrier_has_none():
     async def main():
         registry = Registry({keyed: KeyedHandler()})
         dispatcher = HandlerDispatcher(registry, Counters(), scheduling=SerializedByKey())
-        dispatcher.workers.open()
+        dispatcher.open()
         peer: Any = SimpleNamespace(address="nowhere")
         lane = dispatcher.join(peer)
         calls = [Bare(body, lane, peer) for body in (b"a", b"a", b"b", b"\xff")]
@@ -567,6 +567,6 @@ def test_the_dispatcher_computes_the_key_where_the_carrier_has_none():
         await asyncio.sleep(3)
         assert running == ["a", "b", "a"]
         assert [call.answers for call in calls[:3]] == [[b"=a"], [b"=a"], [b"=b"]]
-        await dispatcher.workers.close()
+        await dispatcher.close()
 
     run(main())

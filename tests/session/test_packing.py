@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import tracemalloc
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,10 +14,11 @@ import callosum
 from callosum import Code, Compression, DecodeError, InvalidArgument, Limits, Outcome, ResourceExhausted
 from callosum.compression import SNAPPY, ZSTD, PackedBody, compress, decompress
 from callosum.protocol.calls import OutgoingCall
-from callosum.protocol.messages import Error, Reply, Request, Welcome
+from callosum.protocol.messages import ITEMS_FOLLOW, Error, Reply, Request, Welcome
+from callosum.protocol.stream import StreamingCall
 from callosum.session.counters import Counters
 from callosum.session.packing import Packing
-from tests.services import Agent, Echo, Handler, Raw, Refusal, dialler, new_address, paired, run, settle, until
+from tests.services import Agent, Echo, Handler, Raw, Refusal, Streams, dialler, new_address, paired, run, settle, until
 
 MIB = 1 << 20
 LONG = "a text that shrinks, " * 500
@@ -245,6 +247,67 @@ def test_a_oneway_keys_metadata_deadlines_exceptions_and_nested_calls():
             assert counted(pair.server)[0] == 2 * len(LONG) + 1, "the nested call, and the exception"
 
     run(main())
+
+
+class Joining:
+    """Serves `Streams`: what was said, and how many items came."""
+
+    async def tail(self, message: str) -> AsyncIterator[str]:
+        yield message
+
+    async def join(self, message: str, items: AsyncIterator[str]) -> str:
+        return message + "".join([item async for item in items])
+
+    async def talk(self, items: AsyncIterator[str]) -> AsyncIterator[str]:
+        async for item in items:
+            yield item
+
+    async def say(self, message: str) -> str:
+        return message
+
+
+async def few() -> AsyncIterator[str]:
+    yield "a"
+    yield "b"
+
+
+@pytest.mark.parametrize("side", ["listen", "connect"])
+def test_the_arguments_and_the_result_of_a_call_that_streams(side):
+    async def main():
+        address = new_address()
+        options: dict[str, Any] = {"compression": "zstd"}
+        async with callosum.listen(address, {Streams: Joining()}, **(options if side == "listen" else {})) as server:
+            client, _ = dialler(address, **(options if side == "connect" else {}))
+            async with client as peer:
+                assert await peer.stub(Streams).join(LONG, few()) == LONG + "ab"
+                assert counted(client)[0] == (len(LONG) if side == "connect" else 0)
+                assert counted(server)[0] == len(LONG) + 3
+                async for item in peer.stub(Streams, compression="snappy").tail(LONG):
+                    assert item == LONG
+                assert counted(client)[0] == len(LONG) * (2 if side == "connect" else 1)
+
+    run(main())
+
+
+def test_a_result_of_a_call_that_streams_that_cannot_be_decompressed(monkeypatch):
+    async def main():
+        async with callosum.listen(new_address(), {Streams: Joining()}) as server:
+            client, _ = dialler(server.addresses[0])
+            async with client as peer:
+                monkeypatch.setattr(Packing, "pack_reply", lambda *_: CORRUPT["cut"])
+                with pytest.raises(DecodeError) as caught:
+                    await peer.stub(Streams).join(LONG, few())
+                assert caught.value.outcome is Outcome.EXECUTED
+
+    run(main())
+
+
+def test_a_call_that_streams_is_made_again_elsewhere_as_it_was():
+    call = StreamingCall("m", ITEMS_FOLLOW, b"packed", reply_compression="zstd")
+    call.begin()
+    call.compression = ZSTD
+    twin = call.twin()
+    assert (twin.compression, twin.reply_compression) == (ZSTD, "zstd")
 
 
 def test_with_interceptors_which_may_choose():

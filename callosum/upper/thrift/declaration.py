@@ -13,8 +13,8 @@ from uuid import UUID
 
 from thriftpy2.thrift import TPayload
 
+from callosum.service import BlockingServiceClass, ServiceClass, service_of
 from callosum.service import Service as EngineService
-from callosum.service import ServiceClass, service_of
 from callosum.upper.thrift.annotations import STREAM
 from callosum.upper.thrift.payload import MISSING, FieldSpec, scope_of, spec_of
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from callosum.context import Key, Metadata
 
 S = TypeVar("S")
+B = TypeVar("B")
 
 _ZEROS: Final[Mapping[str, Callable[[], object]]] = {
     "bool": bool,
@@ -144,8 +145,8 @@ class Stub(Protocol):
         ...
 
 
-class Service(ServiceClass[S]):
-    """The base of every service class; its body has the table of the service's own functions.
+class Service(ServiceClass[S], BlockingServiceClass[B]):
+    """The base of every service class, by the types of its stubs; its body has the table of its own functions.
 
     Args of the class statement:
         handler: The abstract class from which handlers are derived: those need no mapping in ``listen()``.
