@@ -1,9 +1,10 @@
 """Fingerprints: text by which two sides see whether they have the same interface, and where not, what differs.
 
 The first word is a digest of the whole. Behind it may stand the number of a form, and in the form 1 a word for each
-method, sorted: its name, a digest of its arguments, and one of its result and exceptions, or ``-`` where it is oneway.
+method, sorted: its name, a digest of its arguments, and one of its result and exceptions, or ``-`` where it is oneway;
+where it streams, the mode too.
 
-    <SHA-256 in hex> 1 poke:3a0c5d11:- say:91b2c3d4:0e5f6a7b
+    <SHA-256 in hex> 1 poke:3a0c5d11:- say:91b2c3d4:0e5f6a7b tail:77aa01c2:5b5b5b01:server
 
 Laws: a text of any other form is one whole, equal or not. Whatever a stranger sends can be read, in bounded time.
 """
@@ -20,7 +21,9 @@ _FORM: Final = "1"
 _NO_ANSWER: Final = "-"
 _WHOLE: Final = re.compile(r"[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[\w.$/-]{1,255}")
-_METHOD: Final = re.compile(rf"({_NAME.pattern}):([0-9a-f]{{8}}):([0-9a-f]{{8}}|{_NO_ANSWER})")
+_METHOD: Final = re.compile(
+    rf"({_NAME.pattern}):([0-9a-f]{{8}}):([0-9a-f]{{8}}|{_NO_ANSWER})(?::(server|client|bidi))?"
+)
 _SHOWN: Final = 12
 """Names of methods that a message lists; of more it says how many."""
 
@@ -31,6 +34,8 @@ class MethodText(NamedTuple):
     arguments: str
     answer: str | None
     """The result and the declared exceptions; None where the method is oneway."""
+    mode: str = ""
+    """How it streams: ``server``, ``client`` or ``bidi``; empty where it does not."""
 
 
 class MethodDigest(NamedTuple):
@@ -38,6 +43,8 @@ class MethodDigest(NamedTuple):
 
     arguments: str
     answer: str
+    mode: str = ""
+    """As above."""
 
 
 def write_fingerprint(whole: str, methods: Mapping[str, MethodText]) -> str:
@@ -52,11 +59,13 @@ def write_fingerprint(whole: str, methods: Mapping[str, MethodText]) -> str:
     digest = hashlib.sha256(whole.encode()).hexdigest()
     if not methods or not all(_NAME.fullmatch(name) for name in methods):
         return digest
-    words = [
-        f"{name}:{_short(method.arguments)}:{_NO_ANSWER if method.answer is None else _short(method.answer)}"
-        for name, method in sorted(methods.items())
-    ]
+    words = [_word(name, method) for name, method in sorted(methods.items())]
     return " ".join([digest, _FORM, *words])
+
+
+def _word(name: str, method: MethodText) -> str:
+    answer = _NO_ANSWER if method.answer is None else _short(method.answer)
+    return f"{name}:{_short(method.arguments)}:{answer}" + (f":{method.mode}" if method.mode else "")
 
 
 def _short(text: str) -> str:
@@ -83,7 +92,9 @@ def read_fingerprint(text: str) -> Fingerprint:
     words = [_METHOD.fullmatch(word) for word in rest[1:]]
     if not words or not all(words):
         return Fingerprint(whole)
-    return Fingerprint(whole, {word[1]: MethodDigest(word[2], word[3]) for word in words if word is not None})
+    return Fingerprint(
+        whole, {word[1]: MethodDigest(word[2], word[3], word[4] or "") for word in words if word is not None}
+    )
 
 
 def whole_of(text: str) -> str:
@@ -109,6 +120,8 @@ class Difference:
     """Methods whose result or exceptions differ."""
     oneway: tuple[str, ...] = ()
     """Methods that have an answer at one side and none at the other."""
+    streams: tuple[str, ...] = ()
+    """Methods that stream in another mode, or at one side alone."""
     added: tuple[str, ...] = ()
     """Methods that only the other side has. They alone are no difference: it is newer, and no call fails."""
 
@@ -122,6 +135,7 @@ class Difference:
                 ("other arguments:", self.arguments),
                 ("another result or other exceptions:", self.answers),
                 ("oneway at one side alone:", self.oneway),
+                ("streams in another way:", self.streams),
                 ("it also has", self.added),
             )
             if names
@@ -160,7 +174,8 @@ def _of_methods(service: str, here: Mapping[str, MethodDigest], there: Mapping[s
     missing = _names(name for name in here if name not in there)
     added = _names(name for name in there if name not in here)
     arguments = _names(name for name, own, other in both if own.arguments != other.arguments)
-    if added and not (missing or arguments or answers):
+    streams = _names(name for name, own, other in both if own.mode != other.mode)
+    if added and not (missing or arguments or answers or streams):
         return None
     return Difference(
         service,
@@ -168,6 +183,7 @@ def _of_methods(service: str, here: Mapping[str, MethodDigest], there: Mapping[s
         arguments=arguments,
         answers=_names(name for name, *two in answers if _NO_ANSWER not in two),
         oneway=_names(name for name, *two in answers if _NO_ANSWER in two),
+        streams=streams,
         added=added,
     )
 

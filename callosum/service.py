@@ -49,6 +49,11 @@ class Cardinality(enum.Enum):
         """Whether the handler sends a stream."""
         return self in (Cardinality.SERVER_STREAM, Cardinality.BIDI_STREAM)
 
+    @property
+    def mode(self) -> str:
+        """How it streams: ``server``, ``client`` or ``bidi``; empty where it does not."""
+        return self.value if self.takes_items or self.gives_items else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -155,16 +160,24 @@ class Method:
         return self.preferred.decode_result
 
     def signature(self) -> str:
-        """``say(message: string) -> Echoed throws EmptyMessage``, for people."""
-        parameters = ", ".join(f"{p.name}: {p.type}" if p.type else p.name for p in self.parameters)
+        """``say(message: string) -> Echoed throws EmptyMessage``, for people.
+
+        What is streamed has the word before it: ``talk(said: stream Message) -> stream Message``.
+        """
+        parameters = ", ".join(self._spelled(index) for index in range(len(self.parameters)))
         text = f"{self.name}({parameters})"
         if self.cardinality is Cardinality.ONEWAY:
             text = f"oneway {text}"
         elif self.returns:
-            text += f" -> {self.returns}"
+            text += f" -> {'stream ' * self.cardinality.gives_items}{self.returns}"
         if self.raises:
             text += " throws " + ", ".join(e.__name__ for e in self.raises)
         return text
+
+    def _spelled(self, index: int) -> str:
+        one = self.parameters[index]
+        kind = f"{'stream ' * (index == self.stream)}{one.type}".rstrip()
+        return f"{one.name}: {kind}" if kind else one.name
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,6 +40,15 @@ def test_what_was_written_is_read():
     assert read.methods["say"].arguments == read.methods["say"].answer == read.methods["poke"].arguments
 
 
+def test_how_a_method_streams_is_said_behind_it():
+    text = write_fingerprint("whole", {"poke": POKE, "tail": SAY._replace(mode="server")})
+    assert text.split()[2].endswith(":-")
+    assert text.endswith(":server")
+    read = read_fingerprint(text)
+    assert read.methods is not None
+    assert [one.mode for one in read.methods.values()] == ["", "server"]
+
+
 def test_150_methods_stay_small():
     methods = {f"a_method_with_a_long_name_{number}": SAY for number in range(150)}
     assert len(write_fingerprint("whole", methods)) < 8 * 1024
@@ -77,6 +86,8 @@ DIGEST = "ab" * 32
         (f"{DIGEST} 1 say:1a2b3c4d:-\n", DIGEST),
         (f"{DIGEST} 1 \x1b[31m:1a2b3c4d:-", DIGEST),
         (f"{DIGEST} 1 {'x' * 256}:1a2b3c4d:-", DIGEST),
+        (f"{DIGEST} 1 say:1a2b3c4d:1a2b3c4d:both", DIGEST),
+        (f"{DIGEST} 1 say:1a2b3c4d:1a2b3c4d:", DIGEST),
     ],
 )
 def test_a_text_of_another_form_is_one_whole(text, whole):
@@ -126,6 +137,12 @@ def test_the_longest_text_of_a_stranger_is_read_at_once(text):
             {"say": SAY._replace(answer=None), "poke": POKE._replace(answer="x")},
             Difference("S", oneway=("poke", "say")),
             "oneway at one side alone: poke, say",
+        ),
+        (
+            {"say": SAY, "poke": POKE},
+            {"say": SAY._replace(mode="bidi"), "poke": POKE, "more": POKE},
+            Difference("S", streams=("say",), added=("more",)),
+            "streams in another way: say; it also has more",
         ),
     ],
 )

@@ -69,6 +69,20 @@ def test_services_and_methods_describe_themselves() -> None:
     ]
 
 
+def test_what_streams_has_the_word_before_it():
+    parameters = (Parameter("room"), Parameter("said", type="Message"))
+    talk = Method("Chat", "talk", parameters, {}, Cardinality.BIDI_STREAM, returns="Message", stream=1)
+    assert talk.signature() == "talk(room, said: stream Message) -> stream Message"
+    tail = Method("Chat", "tail", (), {}, Cardinality.SERVER_STREAM, returns="Line")
+    assert tail.signature() == "tail() -> stream Line"
+    bare = Method("Chat", "send", (Parameter("said"),), {}, Cardinality.CLIENT_STREAM, stream=0)
+    assert bare.signature() == "send(said: stream)"
+
+
+def test_the_modes_of_cardinalities():
+    assert [one.mode for one in Cardinality] == ["", "", "server", "client", "bidi"]
+
+
 class Layer:
     """Knows the classes that have a ``name``."""
 

@@ -150,17 +150,30 @@ def _fault(method: Method, handler: Handler) -> str | None:
         return f"it has no method {name} ({wanted})"
     if not callable(attribute):
         return f"{name} is not a method ({wanted})"
-    if method.cardinality.gives_items:
-        if inspect.iscoroutinefunction(attribute):
-            return f"{name} is no async generator: its items are what it yields, so write a yield in it ({wanted})"
-    elif not _is_async(attribute):
-        return f"{name} is not async: write async def {name} ({wanted})"
+    unfit = _unfit_stream(name, attribute) if method.cardinality.gives_items else _unfit_plain(name, attribute)
+    if unfit is not None:
+        return f"{unfit} ({wanted})"
     try:
         inspect.signature(attribute).bind(*[None] * len(method.parameters))
     except TypeError as error:
         return f"{name}{inspect.signature(attribute)} has the wrong parameters: {error} ({wanted})"
     except ValueError:  # a callable without a signature, for example one written in C
         return None
+    return None
+
+
+def _unfit_stream(name: str, attribute: Callable[..., object]) -> str | None:
+    """Why a callable cannot give a stream: it is an async generator, or plain and returns an async iterator."""
+    if _is_async(attribute):
+        return f"{name} is a coroutine, and has to give a stream: write a `yield` in it"
+    return None
+
+
+def _unfit_plain(name: str, attribute: Callable[..., object]) -> str | None:
+    if inspect.isasyncgenfunction(attribute):
+        return f"{name} yields, and has one result: return it"
+    if not _is_async(attribute):
+        return f"{name} is not async: write async def {name}"
     return None
 
 

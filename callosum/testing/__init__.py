@@ -8,13 +8,14 @@ from callosum.testing.faulty import FaultyConnection
 from callosum.testing.lower_kit import Cannot, check_lower, tcp_link
 from callosum.testing.memory import serve_in_memory
 from callosum.testing.proxy import TcpProxy
-from callosum.testing.upper_kit import Evolution, UpperSample, check_upper
+from callosum.testing.upper_kit import Evolution, StreamSample, UpperSample, check_upper
 
 __all__ = [
     "Cannot",
     "Evolution",
     "FaultyConnection",
     "ManualClock",
+    "StreamSample",
     "TcpProxy",
     "UpperSample",
     "check_lower",

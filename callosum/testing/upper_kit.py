@@ -9,7 +9,7 @@ import asyncio
 import copy
 import keyword
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -17,7 +17,7 @@ from typing import Any, Final
 from callosum.endpoints import connect, listen
 from callosum.errors import ConfigurationError, DecodeError, EncodeError, Internal, InvalidArgument, Outcome
 from callosum.peer import Peer
-from callosum.service import Cardinality, Method, MethodCodec, Service, service_of
+from callosum.service import Body, Cardinality, Method, MethodCodec, Service, service_of
 from callosum.stub import Stub
 
 PATIENCE: Final = 30.0
@@ -43,6 +43,23 @@ class Evolution:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StreamSample:
+    """A method that streams, and values for it. Each value has to come back equal, and of the same type."""
+
+    method: str
+    arguments: Sequence[Any] = ()  # values of any IDL type
+    """All that comes with the request: one value for each parameter but the stream."""
+    items: Sequence[Any] = ()
+    """Values of the caller's stream; none where it takes none."""
+    results: Sequence[Any] = ()
+    """What the handler gives: values of its stream, or its one result."""
+    wrong_items: Sequence[Any] = ()
+    """Values that cannot be items of the caller's."""
+    declared: Sequence[Exception] = ()
+    """Exceptions that the method declares, with their fields set: what may end its stream."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class UpperSample:
     """A service in the IDL of a layer, and values that it has to carry and to refuse. Names are those of the IDL."""
 
@@ -62,6 +79,8 @@ class UpperSample:
     sent: Any  # of any IDL type
     """A value for it."""
     evolutions: Sequence[Evolution] = field(default=())
+    streams: Sequence[StreamSample] = field(default=())
+    """Methods that stream, of each mode that the IDL has. The others of the service stream nothing."""
 
 
 class UpperChecks:
@@ -168,6 +187,61 @@ class UpperChecks:
             for stranger in (LookupError("x"), RuntimeError(), OSError(1, "x")):
                 found = codec.encode_exception(stranger)
                 assert found is None, f"{stranger!r} is not declared, and was encoded as {found!r}"
+
+    # --- streams ------------------------------------------------------------------------------------------------------
+
+    def test_only_streaming_methods_have_items(self) -> None:
+        """A method has a parameter that is the caller's stream, and items, exactly where its cardinality says so."""
+        streaming = {one.method for one in self.sample.streams}
+        for method in service_of(self.sample.service).methods.values():
+            kind = method.cardinality
+            assert bool(kind.mode) == (method.name in streaming), f"{method.name} is {kind}: is a sample missing?"
+            assert (method.stream is not None) == kind.takes_items, f"{method.name} is {kind}, stream={method.stream!r}"
+            if method.stream is not None:
+                assert 0 <= method.stream < len(method.parameters), f"{method.name}: stream={method.stream}"
+                name = method.parameters[method.stream].name
+                assert method.key != name, f"{method.name}: its key is its stream, which comes later"
+            for codec in method.codecs.values():
+                found = (codec.encode_item is not None, codec.decode_item is not None)
+                assert found == (kind.takes_items,) * 2, f"{method.name} is {kind}; encode_item, decode_item: {found}"
+
+    def test_arguments_travel_without_the_stream(self) -> None:
+        """Encoded by position and by name, decoded as a tuple in the order of the parameters, the stream left out."""
+        for sample, method, codec in self._streams():
+            wanted = tuple(sample.arguments)
+            names = [one.name for index, one in enumerate(method.parameters) if index != method.stream]
+            assert len(names) == len(wanted), f"{method.name} takes {names}, and the sample has {wanted}"
+            body = codec.encode_args(*wanted)
+            assert codec.encode_args(**dict(zip(names, wanted, strict=True))) == body, f"{method.name} by name"
+            _assert_same(codec.decode_args(memoryview(body)), wanted, f"the arguments of {method.name}")
+            if method.stream is not None:
+                stream: dict[str, list[object]] = {method.parameters[method.stream].name: []}
+                _assert_raises(TypeError, partial(codec.encode_args, *wanted, **stream), f"{method.name}(**{stream})")
+
+    def test_items_and_results_of_streams_come_back_from_bytes(self) -> None:
+        """Each by itself; a wrong item is an EncodeError, broken bytes give a DecodeError or a value."""
+        chance = random.Random(1)  # noqa: S311 - the same changes each time
+        for sample, method, codec in self._streams():
+            for value, encode, decode in _parts(sample, codec):
+                body = encode(value)
+                assert isinstance(body, bytes), f"{method.name}: {encode} gave a {type(body).__name__}"
+                _assert_same(decode(memoryview(body)), value, f"a value of a stream of {method.name}")
+                for broken in _broken(body, chance):
+                    declared = tuple(type(error) for error in sample.declared)
+                    _decode_or_refuse(decode, broken, declared, f"{method.name} of {broken[:100]!r}")
+            for value in sample.wrong_items:
+                assert codec.encode_item is not None, f"{method.name} takes no items"
+                error = _assert_raises(EncodeError, partial(codec.encode_item, value), f"an item {value!r}")
+                assert method.name in error.path, f"the path {error.path!r} does not lead to {method.name}"
+
+    def test_declared_exceptions_end_streams(self) -> None:
+        """They come back from bytes as themselves."""
+        for sample, _, codec in self._streams():
+            for error in sample.declared:
+                body = codec.encode_exception(error)
+                assert isinstance(body, bytes), f"{error!r} is declared, and was encoded as {body!r}"
+                arrived = _assert_raises(type(error), partial(codec.decode_result, body), f"decoding {error!r}")
+                _assert_same_exception(arrived, error)
 
     # --- over a session -----------------------------------------------------------------------------------------------
 
@@ -280,6 +354,13 @@ class UpperChecks:
                 for value in some:
                     yield method, codec, value
 
+    def _streams(self) -> Iterable[tuple[StreamSample, Method, MethodCodec]]:
+        """Every method that streams with every encoding."""
+        for sample in self.sample.streams:
+            method = self._method(sample.method)
+            for codec in method.codecs.values():
+                yield sample, method, codec
+
     async def _call(self, peer: Peer, name: str, value: Any) -> Any:  # of any IDL type
         stub: Any = peer.stub(self.sample.service, timeout=PATIENCE)
         return await getattr(stub, self._method(name).python_name or name)(value)
@@ -319,15 +400,28 @@ class _Handler:
         self.stranger: Exception | None = None
         self._declared = declared
         for method in service.methods.values():
-            serve = self._echo
+            serve: Callable[..., object] = self._echo
             if method.name == failing:
                 serve = self._fail
             elif method.name == noting:
                 serve = self._note
+            elif method.cardinality.gives_items:
+                serve = self._give
+            elif method.cardinality.takes_items:
+                serve = self._take
             setattr(self, method.python_name or method.name, serve)
 
     async def _echo(self, value: Any) -> Any:
         return self.instead.pop() if self.instead else value
+
+    async def _give(self, *_: Any) -> AsyncIterator[Any]:  # values of any IDL type
+        """Serves a method that streams, for `listen` to take it: what streams is asked of the codecs."""
+        nothing: list[object] = []
+        for value in nothing:
+            yield value
+
+    async def _take(self, *_: Any) -> None:
+        """The same, where the caller alone streams."""
 
     async def _note(self, value: Any, *_: Any) -> Any:  # a newer version may have more
         self.noted.put_nowait(value)
@@ -347,6 +441,18 @@ def check_upper(sample: UpperSample, address: str = "memory://check-upper") -> t
         address: Where it is served while it is checked; any transport will do.
     """
     return type(f"Check{sample.service.__name__}", (UpperChecks,), {"sample": sample, "address": address})
+
+
+def _parts(
+    sample: StreamSample, codec: MethodCodec
+) -> Iterable[tuple[Any, Callable[[Any], bytes], Callable[[Body], Any]]]:  # values of any IDL type
+    """The values of a sample, each with what encodes and decodes it."""
+    for value in sample.results:
+        yield value, codec.encode_result, codec.decode_result
+    for value in sample.items:
+        assert codec.encode_item is not None, f"{sample.method} has no encode_item"
+        assert codec.decode_item is not None, f"{sample.method} has no decode_item"
+        yield value, codec.encode_item, codec.decode_item
 
 
 def _broken(body: bytes, chance: random.Random) -> Iterable[bytes]:

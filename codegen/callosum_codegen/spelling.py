@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
+from callosum.upper.thrift.annotations import STREAM, STREAMING_MODE
 from callosum.upper.thrift.idl.model import (
     Annotations,
     BaseType,
@@ -23,6 +25,9 @@ from callosum.upper.thrift.idl.model import (
     Type,
     value_of,
 )
+
+_THEIR_WORDS: Final[dict[str, str | None]] = {"bidirectional": "bidi", "unary": None}
+"""What ``streaming.mode`` has for modes."""
 
 
 def quoted(text: str) -> str:
@@ -77,8 +82,13 @@ def field_text(field: Field) -> str:
 def function_text(function: Function) -> str:
     """``oneway void poke(1: string message)``, without what it throws."""
     oneway = "oneway " if function.is_oneway else ""
-    parameters = ", ".join(field_text(one) for one in function.parameters)
+    parameters = ", ".join(_parameter_text(one) for one in function.parameters)
     return f"{oneway}{type_text(function.returns)} {function.name}({parameters})"
+
+
+def _parameter_text(one: Field) -> str:
+    marks = tuple(mark for mark in one.annotations if mark.name == STREAM)
+    return f"{field_text(one)} {annotations_text(marks)}".rstrip()
 
 
 def throws_text(function: Function) -> str:
@@ -94,8 +104,16 @@ def annotations_text(annotations: Annotations) -> str:
 
 def stream_mode(function: Function) -> str | None:
     """``server``, ``client`` or ``bidi``; None where the function streams nothing."""
-    own = value_of(function.annotations, "callosum.stream")
-    return own if own is not None else value_of(function.annotations, "streaming.mode")
+    mode = value_of(function.annotations, STREAM) or value_of(function.annotations, STREAMING_MODE)
+    return _THEIR_WORDS.get(mode, mode) if mode else None
+
+
+def caller_streams(function: Function) -> list[Field]:
+    """The parameters that are the caller's stream: one, where nothing is wrong with the file."""
+    marked = [one for one in function.parameters if value_of(one.annotations, STREAM) is not None]
+    if not marked and len(function.parameters) == 1 and value_of(function.annotations, STREAMING_MODE) is not None:
+        return [*function.parameters] if stream_mode(function) in {"client", "bidi"} else []
+    return marked
 
 
 def listed(names: list[str]) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -65,6 +66,63 @@ def test_every_fault_of_every_handler_is_named_at_once():
     assert "Bad does not fit Echo: poke is not a method (the IDL has oneway poke(message))" in text
     assert "object does not fit Agent: it has no method say" in text
     assert "Handler is a class: give an instance of it, Handler()" in text
+
+
+Streams = service_class(
+    Service(
+        "Streams",
+        {
+            name: Method("Streams", name, (Parameter("a"),), {"text": text_codec()}, kind)
+            for name, kind in (
+                ("tail", Cardinality.SERVER_STREAM),
+                ("talk", Cardinality.BIDI_STREAM),
+                ("upload", Cardinality.CLIENT_STREAM),
+            )
+        },
+        "f",
+    )
+)
+
+
+class Generators:
+    async def tail(self, a):
+        yield a
+
+    def talk(self, a):
+        return self.tail(a)
+
+    async def upload(self, a):
+        return a
+
+
+def test_streams_are_async_generators_or_what_returns_an_async_iterator():
+    assert set(Registry({Streams: Generators()}).targets) == {"Streams/tail", "Streams/talk", "Streams/upload"}
+
+    class Called:
+        async def __call__(self, a):
+            yield a
+
+    handler: Any = Generators()
+    handler.tail, handler.talk = Called(), functools.partial(handler.tail)
+    assert Registry({Streams: handler}).targets["Streams/tail"].run is handler.tail
+
+
+def test_a_coroutine_that_should_stream_is_told_to_yield():
+    class Bad:
+        async def tail(self, a):
+            return [a]
+
+        async def talk(self):
+            yield 1
+
+        async def upload(self, a):
+            yield a
+
+    text = faults({Streams: Bad()})
+    wanted = "tail is a coroutine, and has to give a stream: write a `yield` in it (the IDL has tail(a))"
+    assert f"Bad does not fit Streams: {wanted}" in text
+    assert "talk() has the wrong parameters: too many positional arguments" in text
+    assert "upload yields, and has one result: return it (the IDL has upload(a))" in text
 
 
 Store = make_service("Store", ("get",))

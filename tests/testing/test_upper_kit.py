@@ -84,6 +84,24 @@ def only_bytes(right: Callable[..., Any], body: bytes) -> Any:
     return right(body)
 
 
+def take_anything(right: Callable[..., bytes], *args: Any, **kwargs: Any) -> bytes:
+    kwargs.pop("chunk", None)
+    kwargs.pop("chunks", None)
+    return right(*args, **kwargs)
+
+
+def encode_any_item(right: Callable[..., bytes], value: Any) -> bytes:
+    try:
+        return right(value)
+    except EncodeError:
+        return right(b"")
+
+
+def without_items(method: Method) -> Method:
+    codecs = {name: replace(codec, encode_item=None) for name, codec in method.codecs.items()}
+    return replace(method, codecs=codecs)
+
+
 def raise_another(right: Callable[..., Any], body: bytes) -> Any:
     try:
         return right(body)
@@ -115,6 +133,22 @@ SPOILT: list[tuple[str, str, Callable[[Method], Method], dict[str, Any]]] = [
     ("test_undeclared_exceptions_are_internal", "fail", with_codec(encode_exception=lambda right, e: b""), {}),
     ("test_a_oneway_has_no_answer", "note", lambda m: replace(m, cardinality=Cardinality.UNARY), {}),
     ("test_wrong_values_harm_their_own_call_alone", "text", with_codec(encode_result=encode_anything), {}),
+    ("test_only_streaming_methods_have_items", "tail", lambda m: replace(m, cardinality=Cardinality.UNARY), {}),
+    ("test_only_streaming_methods_have_items", "text", lambda m: replace(m, cardinality=Cardinality.SERVER_STREAM), {}),
+    ("test_only_streaming_methods_have_items", "upload", lambda m: replace(m, stream=None), {}),
+    ("test_only_streaming_methods_have_items", "tail", lambda m: replace(m, stream=0), {}),
+    ("test_only_streaming_methods_have_items", "upload", lambda m: replace(m, stream=3), {}),
+    ("test_only_streaming_methods_have_items", "talk", lambda m: replace(m, key="said"), {}),
+    ("test_only_streaming_methods_have_items", "talk", without_items, {}),
+    ("test_arguments_travel_without_the_stream", "upload", lambda m: replace(m, stream=0), {}),
+    ("test_arguments_travel_without_the_stream", "upload", with_codec(encode_args=take_anything), {}),
+    ("test_arguments_travel_without_the_stream", "tail", with_codec(decode_args=lambda right, b: right(b)[::-1]), {}),
+    ("test_items_and_results_of_streams_come_back_from_bytes", "talk", with_codec(decode_item=only_bytes), {}),
+    ("test_items_and_results_of_streams_come_back_from_bytes", "talk", with_codec(decode_item=foreign_error), {}),
+    ("test_items_and_results_of_streams_come_back_from_bytes", "upload", with_codec(encode_item=encode_any_item), {}),
+    ("test_items_and_results_of_streams_come_back_from_bytes", "tail", with_codec(decode_result=raise_another), {}),
+    ("test_declared_exceptions_end_streams", "tail", with_codec(encode_exception=lambda right, e: None), {}),
+    ("test_declared_exceptions_end_streams", "tail", with_codec(decode_result=raise_another), {}),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypedDict
 
 import msgspec
 
-from callosum.testing import Evolution, UpperSample
+from callosum.testing import Evolution, StreamSample, UpperSample
 from callosum.upper import json, thrift
 
 IDL = Path(__file__).parent / "idl"
@@ -64,6 +65,30 @@ def thrift_sample() -> UpperSample:
         oneway="note",
         sent="noted",
         evolutions=[_thrift_evolution()],
+        streams=[
+            StreamSample(
+                method="tail",
+                arguments=["job", 2],
+                results=[sample.Point(x=1.0, y=2.0), sample.Point(x=0.0, y=0.0, label="l")],
+                declared=[sample.Refused(reason="no", code=7)],
+            ),
+            StreamSample(
+                method="upload",
+                arguments=["name", sample.Colour.GREEN],
+                items=[b"", bytes(range(256)), b"x" * 100_000],
+                results=[-1, 2**63 - 1],
+                wrong_items=["text", 1, None],
+                declared=[sample.Refused(reason="")],
+            ),
+            StreamSample(
+                method="talk",
+                arguments=[-1],
+                items=[sample.Point(x=0.0, y=1.0)],
+                results=[sample.Shape(tree=tree)],
+                wrong_items=[sample.Point(1.0, None), tree, None],
+                declared=[sample.Refused(reason="no"), sample.Outcomes(outcome="bad")],
+            ),
+        ],
     )
 
 
@@ -144,6 +169,11 @@ class Sample(Protocol):
     async def fail(self, value: int) -> int: ...
     @json.oneway
     async def note(self, value: str) -> None: ...
+    @json.raises(Refused, Gone)
+    def tail(self, job: str, count: int = 1) -> AsyncIterator[Point]: ...
+    @json.raises(Refused)
+    async def upload(self, name: str, chunks: AsyncIterable[bytes], colour: Colour) -> int: ...
+    def talk(self, said: AsyncIterable[Point | None]) -> AsyncGenerator[Pair, None]: ...
 
 
 @dataclass
@@ -219,5 +249,27 @@ def json_sample() -> UpperSample:
                 forward=[(OldItem("a", 3), NewItem("a", 3))],
                 backward=[(NewItem("a", 3, ["x"], "km"), OldItem("a", 3))],
             )
+        ],
+        streams=[
+            StreamSample(
+                method="tail",
+                arguments=["job", 2],
+                results=[Point(1.0, 2.0), Point(0.0, 0.0, "l")],
+                declared=[Refused("no", 7), Gone("away")],
+            ),
+            StreamSample(
+                method="upload",
+                arguments=["name", Colour.GREEN],
+                items=[b"", bytes(range(256))],
+                results=[-1, 2**100],
+                wrong_items=["!", 1, None],
+                declared=[Refused("")],
+            ),
+            StreamSample(
+                method="talk",
+                items=[Point(0.0, 1.0), None],
+                results=[Pair(1, "x")],
+                wrong_items=[tree, 7],
+            ),
         ],
     )

@@ -45,6 +45,18 @@ def method_codec(
     )
 
 
+def item_codec(item: Any, path: str) -> tuple[Callable[[Any], bytes], Decode]:  # a type, and its values
+    """The encoder and the decoder of the values of a caller's stream."""
+    read = decoder(item, path)
+
+    def encode_item(value: Any) -> bytes:  # whatever a user gave
+        body = _encoded(value, path)
+        _check(read, body)
+        return body
+
+    return encode_item, read
+
+
 def decoder(annotation: Any, path: str) -> Decode:
     """Bytes to the values of a type. What it returns raises DecodeError, with the path of what is wrong."""
     decode = msgspec.json.Decoder(annotation).decode

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import GenericAlias
 from typing import Any, Final
 
 import msgspec
 
 from callosum.errors import ConfigurationError
 from callosum.fingerprint import MethodText, write_fingerprint
-from callosum.service import Cardinality, Method, Parameter, Service
-from callosum.upper.json.codec import method_codec
+from callosum.service import Cardinality, Method, MethodCodec, Parameter, Service
+from callosum.streams import BidiStream, ReceiveStream
+from callosum.upper.json.codec import item_codec, method_codec
 from callosum.upper.json.exceptions import ExceptionForm, exception_form
 from callosum.upper.json.marks import Marks, marks_of
-from callosum.upper.json.types import check_type, refuse_stream, type_text
+from callosum.upper.json.streams import cardinality_of, is_stream, item_type, stream_of
+from callosum.upper.json.types import check_type, type_text
 
 CODEC: Final = "json"
 _STUBS_OWN: Final = frozenset({"with_options"})
@@ -31,7 +34,10 @@ class Declared:
     marks: Marks
     parameters: tuple[inspect.Parameter, ...]
     types: Mapping[str, Any]
-    """By parameter; what it returns by ``return``."""
+    """By parameter; what it returns by ``return``. Of a stream it is the type of its items."""
+    cardinality: Cardinality
+    stream: int | None
+    """Which parameter is the caller's stream."""
     raises: tuple[ExceptionForm, ...]
     doc: str
 
@@ -88,20 +94,28 @@ def _declared(name: str, function: object, place: str, namespace: Mapping[str, A
         raise ConfigurationError(f"{place}: stubs have a {name} of their own: rename the method")
     marks = marks_of(function)
     types = _types(function, place, namespace)
-    refuse_stream(types.get("return"), place)
-    if not inspect.iscoroutinefunction(function):
-        raise ConfigurationError(f"{place} is not async: write async def {name}")
+    cardinality = cardinality_of(function, types, marks.cardinality, place)
     parameters = tuple(inspect.signature(function).parameters.values())[1:]
     for one in parameters:
         _check_parameter(one, types, place)
     if "return" not in types:
         raise ConfigurationError(f"{place} does not say what it returns: write -> None, or a type")
-    check_type(types["return"], f"{place}, what it returns")
+    stream = stream_of(parameters, types, marks.key, place)
+    types = _without_streams(types, place)
+    for which, kind in types.items():
+        check_type(kind, f"{place}, what it returns" if which == "return" else f"{place}.{which}")
     _check_marks(marks, parameters, types, place)
     raises = tuple(exception_form(one, namespace, place) for one in marks.raises)
     if len({one.name for one in raises}) < len(raises):
         raise ConfigurationError(f"{place} declares two exceptions of one name: their names tell them apart")
-    return Declared(name, marks, parameters, types, raises, inspect.getdoc(function) or "")
+    return Declared(name, marks, parameters, types, cardinality, stream, raises, inspect.getdoc(function) or "")
+
+
+def _without_streams(types: Mapping[str, Any], place: str) -> Mapping[str, Any]:  # types
+    return {
+        name: item_type(kind, f"{place}.{name}".removesuffix(".return")) if is_stream(kind) else kind
+        for name, kind in types.items()
+    }
 
 
 def _types(function: Any, place: str, namespace: Mapping[str, Any]) -> Mapping[str, Any]:  # a function, and types
@@ -116,7 +130,6 @@ def _check_parameter(parameter: inspect.Parameter, types: Mapping[str, Any], pla
         raise ConfigurationError(f"{place}: {parameter}: a handler gets its arguments one by one, by position")
     if parameter.name not in types:
         raise ConfigurationError(f"{place}: {parameter.name} has no type")
-    check_type(types[parameter.name], f"{place}.{parameter.name}")
 
 
 def _check_marks(marks: Marks, parameters: tuple[inspect.Parameter, ...], types: Mapping[str, Any], place: str) -> None:
@@ -135,29 +148,63 @@ def _method(service: str, declared: Declared) -> Method:
         parameters=tuple(
             Parameter(
                 one.name,
-                one.default is not one.empty,
+                one.default is not one.empty or _may_be_left_out(declared, index),
                 type_text(declared.types[one.name]),
                 None if one.default is one.empty else one.default,
             )
-            for one in declared.parameters
+            for index, one in enumerate(declared.parameters)
         ),
-        codecs={CODEC: method_codec(_arguments(declared, place), declared.types["return"], declared.raises, place)},
-        cardinality=marks.cardinality,
+        codecs={CODEC: _codec(declared, place)},
+        cardinality=declared.cardinality,
         python_name=declared.name,
         returns="" if marks.cardinality is Cardinality.ONEWAY else type_text(declared.types["return"]),
         raises=tuple(one.cls for one in declared.raises),
         idempotent=marks.idempotent,
         key=marks.key,
+        stream=declared.stream,
         timeout=marks.timeout,
         doc=declared.doc,
-        annotations=declared.types,
+        annotations=_stubs_types(declared),
     )
 
 
+def _may_be_left_out(declared: Declared, index: int) -> bool:
+    """Who leaves his stream out sends by hand."""
+    return index == declared.stream and declared.cardinality is Cardinality.BIDI_STREAM
+
+
+def _stubs_types(declared: Declared) -> Mapping[str, Any]:  # types
+    """Those of a stub's method, whose streams are more than a Protocol says."""
+    received = declared.types["return"]
+    name = "" if declared.stream is None else declared.parameters[declared.stream].name
+    sent = declared.types.get(name)
+    taken: Any = GenericAlias(AsyncIterable, (sent,))  # a type
+    match declared.cardinality:
+        case Cardinality.SERVER_STREAM:
+            return {**declared.types, "return": GenericAlias(ReceiveStream, (received,))}
+        case Cardinality.CLIENT_STREAM:
+            return {**declared.types, name: taken}
+        case Cardinality.BIDI_STREAM:
+            return {**declared.types, name: taken | None, "return": GenericAlias(BidiStream, (sent, received))}
+        case _:
+            return declared.types
+
+
+def _codec(declared: Declared, place: str) -> MethodCodec:
+    codec = method_codec(_arguments(declared, place), declared.types["return"], declared.raises, place)
+    if declared.stream is None:
+        return codec
+    name = declared.parameters[declared.stream].name
+    encode_item, decode_item = item_codec(declared.types[name], f"{place}.{name}")
+    return replace(codec, encode_item=encode_item, decode_item=decode_item)
+
+
 def _arguments(declared: Declared, place: str) -> type[msgspec.Struct]:
-    """A struct with a field for each parameter; what has its default does not travel."""
+    """A struct with a field for each parameter but the stream; what has its default does not travel."""
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
-    for one in declared.parameters:
+    for index, one in enumerate(declared.parameters):
+        if index == declared.stream:
+            continue
         default = () if one.default is one.empty else (one.default,)
         fields.append((one.name, declared.types[one.name], *default))
     try:
@@ -171,11 +218,14 @@ def fingerprint(name: str, declared: list[Declared]) -> str:
     methods: list[list[Any]] = []  # what is in JSON Schema
     parts: dict[str, MethodText] = {}
     for one in sorted(declared, key=lambda one: one.name):
-        arguments = [[p.name, p.default is p.empty, _schema(one.types[p.name])] for p in one.parameters]
+        arguments = [
+            [p.name, p.default is p.empty, _schema(one.types[p.name]), *(["stream"] if index == one.stream else [])]
+            for index, p in enumerate(one.parameters)
+        ]
         answer = [_schema(one.types["return"]), sorted([form.name, _schema(form.fields)] for form in one.raises)]
-        methods.append([one.name, one.marks.cardinality.value, arguments, *answer])
-        is_oneway = one.marks.cardinality is Cardinality.ONEWAY
-        parts[one.name] = MethodText(_text(arguments), None if is_oneway else _text(answer))
+        methods.append([one.name, one.cardinality.value, arguments, *answer])
+        is_oneway = one.cardinality is Cardinality.ONEWAY
+        parts[one.name] = MethodText(_text(arguments), None if is_oneway else _text(answer), one.cardinality.mode)
     return write_fingerprint(_text([name, methods]), parts)
 
 

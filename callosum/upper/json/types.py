@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator
-from typing import Any, Final, get_args, get_origin
+from collections.abc import AsyncIterable, Iterator
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -20,12 +20,10 @@ _NO_KEYS: Final = (
     msgspec.inspect.NamedTupleType,
 )
 _MODULES: Final = re.compile(r"(?:\b\w+\.|<locals>\.)+(?=\w)")
-_STREAMS: Final = (AsyncIterator, AsyncIterable, AsyncGenerator)
 
 
 def check_type(annotation: object, place: str) -> None:
     """Raise ConfigurationError where values of a type cannot travel as JSON."""
-    refuse_stream(annotation, place)
     written = type_text(annotation)
     try:
         msgspec.json.Decoder(annotation)
@@ -33,6 +31,10 @@ def check_type(annotation: object, place: str) -> None:
     except (TypeError, NameError, AttributeError) as error:
         raise ConfigurationError(f"{place}: values of {written} cannot travel as JSON: {error}") from None
     for one in inside:
+        if isinstance(one, msgspec.inspect.CustomType) and issubclass(one.cls, AsyncIterable):
+            raise ConfigurationError(
+                f"{place}: {written} has a stream in it: a stream is a parameter, or what is returned, as a whole"
+            )
         if isinstance(one, msgspec.inspect.CustomType):
             raise ConfigurationError(
                 f"{place}: values of {type_text(one.cls)} cannot travel as JSON: give a dataclass, a msgspec.Struct, a"
@@ -40,12 +42,6 @@ def check_type(annotation: object, place: str) -> None:
             )
         if isinstance(one, msgspec.inspect.DictType) and isinstance(one.key_type, _NO_KEYS):
             raise ConfigurationError(f"{place}: {written}: the keys of a JSON object are texts, numbers or enums")
-
-
-def refuse_stream(annotation: object, place: str) -> None:
-    """Raise ConfigurationError where a type says that items are streamed."""
-    if annotation in _STREAMS or get_origin(annotation) in _STREAMS:
-        raise ConfigurationError(f"{place}: {type_text(annotation)} would be a stream, and streams are not there yet")
 
 
 def nodes(annotation: object) -> Iterator[msgspec.inspect.Type]:

@@ -12,6 +12,7 @@ from callosum.errors import ConfigurationError
 from callosum.upper.thrift.annotations import (
     check_reserved,
     is_ours,
+    is_stream,
     method_annotations,
     preferred_encoding,
     refuse_all_but,
@@ -29,6 +30,7 @@ from callosum.upper.thrift.idl.model import (
     Function,
     ListOf,
     MapOf,
+    Position,
     Program,
     Service,
     SetOf,
@@ -38,6 +40,7 @@ from callosum.upper.thrift.idl.model import (
     Typedef,
 )
 from callosum.upper.thrift.naming import STUBS_RESERVED, python_name
+from callosum.upper.thrift.streaming import StreamFault, streamed
 
 Check = Callable[[dict[str, str | None]], object]
 """Raises ConfigurationError where the annotations cannot be."""
@@ -58,8 +61,27 @@ def check_annotations(program: Program, encodings: tuple[str, ...]) -> None:
     for document in program.documents:
         for given, check in _annotated(document, encodings):
             found += _faults(document, given, check)
+    if not found:  # what annotations say together is asked where each by itself can be
+        found = [fault for document in program.documents for fault in _faults_of_streams(document)]
     if found:
         raise IdlError(found)
+
+
+def _faults_of_streams(document: Document) -> Iterator[Fault]:
+    for service in document.definitions:
+        for function in service.functions if isinstance(service, Service) else ():
+            place = f"{service.name}.{function.name}"
+            try:
+                faults = [*streamed(function, place).faults()]
+            except ConfigurationError as error:  # two annotations, each of which could be
+                faults = [StreamFault(str(error))]
+            for fault in faults:
+                yield Fault(document.path, _position(function, fault), fault.text)
+
+
+def _position(function: Function, fault: StreamFault) -> Position:
+    part = function if fault.parameter is None else function.parameters[fault.parameter]
+    return next((one.position for one in part.annotations if one.name == fault.annotation), part.position)
 
 
 def _faults(document: Document, annotations: Annotations, check: Check) -> Iterator[Fault]:
@@ -144,7 +166,14 @@ def _in_function(function: Function, place: str) -> Iterator[Annotated]:
     yield function.annotations, lambda annotations: method_annotations(annotations, parameters, place)
     if function.returns is not None:
         yield from _in_type(function.returns, place)
-    yield from _in_fields((*function.parameters, *function.throws), place)
+    for field in function.parameters:
+        yield field.annotations, partial(_check_parameter, f"{place}.{field.name}")
+        yield from _in_type(field.type, f"{place}.{field.name}")
+    yield from _in_fields(function.throws, place)
+
+
+def _check_parameter(place: str, given: dict[str, str | None]) -> None:
+    is_stream(given, place)
 
 
 def check_names(program: Program) -> None:

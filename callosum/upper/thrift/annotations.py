@@ -1,4 +1,4 @@
-"""What callosum's annotations in an IDL say: ``callosum.name``, ``encoding``, ``idempotent``, ``key`` and others.
+"""What callosum's annotations in an IDL say: ``callosum.name``, ``encoding``, ``idempotent``, ``stream`` and others.
 
 Law: an annotation of callosum's is obeyed or refused, never ignored. `annotated` holds those of a file against this,
 with their places; those of a module that thriftpy2 loaded, which keeps some, are looked at when its service is made.
@@ -12,10 +12,27 @@ from dataclasses import dataclass
 from typing import Final
 
 from callosum.errors import ConfigurationError
+from callosum.service import Cardinality
 
 PREFIX: Final = "callosum."
-STREAMS: Final = frozenset({"callosum.stream", "streaming.mode"})
-"""What makes a method a streaming one; the second is another Thrift family's."""
+STREAM: Final = "callosum.stream"
+"""On a function: how it streams. On a parameter: ``in``, it is the caller's stream."""
+STREAMING_MODE: Final = "streaming.mode"
+"""The same on a function, in the words of another Thrift family, which has one parameter and no mark on it."""
+_MODES: Final[Mapping[str, Mapping[str, Cardinality]]] = {
+    STREAM: {
+        "server": Cardinality.SERVER_STREAM,
+        "client": Cardinality.CLIENT_STREAM,
+        "bidi": Cardinality.BIDI_STREAM,
+    },
+    STREAMING_MODE: {
+        "server": Cardinality.SERVER_STREAM,
+        "client": Cardinality.CLIENT_STREAM,
+        "bidirectional": Cardinality.BIDI_STREAM,
+        "bidi": Cardinality.BIDI_STREAM,
+        "unary": Cardinality.UNARY,
+    },
+}
 
 Annotations = Mapping[str, str | None]
 
@@ -27,11 +44,13 @@ class MethodAnnotations:
     idempotent: bool = False
     key: str | None = None
     timeout: float | None = None
+    stream: Cardinality = Cardinality.UNARY
+    """How it streams."""
 
 
 def is_ours(name: str) -> bool:
     """Whether callosum answers for an annotation."""
-    return name.startswith(PREFIX) or name in STREAMS
+    return name.startswith(PREFIX) or name == STREAMING_MODE
 
 
 def annotations_on(owner: type, attribute: str) -> dict[str, Annotations]:
@@ -75,7 +94,7 @@ def method_annotations(annotations: Annotations, parameters: tuple[str, ...], pl
     Raises:
         ConfigurationError: One has a value that cannot be, or asks for what callosum cannot do.
     """
-    refuse_all_but({"callosum.idempotent", "callosum.key", "callosum.timeout"}, annotations, place)
+    refuse_all_but({"callosum.idempotent", "callosum.key", "callosum.timeout", *_MODES}, annotations, place)
     idempotent = annotations.get("callosum.idempotent", "false")
     if idempotent not in {"true", "false"}:
         raise ConfigurationError(f'{place}: callosum.idempotent = {idempotent!r}: write "true" or "false"')
@@ -83,7 +102,45 @@ def method_annotations(annotations: Annotations, parameters: tuple[str, ...], pl
     if "callosum.key" in annotations and key not in parameters:
         raise ConfigurationError(f"{place}: callosum.key = {key!r}: name one of its parameters ({_listed(parameters)})")
     timeout = _timeout(annotations["callosum.timeout"], place) if "callosum.timeout" in annotations else None
-    return MethodAnnotations(idempotent == "true", key, timeout)
+    return MethodAnnotations(idempotent == "true", key, timeout, stream_mode(annotations, place))
+
+
+def stream_mode(annotations: Annotations, place: str) -> Cardinality:
+    """How a function streams, as its annotations say: UNARY where it does not.
+
+    Raises:
+        ConfigurationError: There is no such mode, or two annotations say two.
+    """
+    found = {name: _mode(name, annotations[name], place) for name in _MODES if name in annotations}
+    if len(set(found.values())) > 1:
+        raise ConfigurationError(f"{place}: {STREAM} and {STREAMING_MODE} say different things: remove one of them")
+    return next(iter(found.values()), Cardinality.UNARY)
+
+
+def _mode(name: str, value: str | None, place: str) -> Cardinality:
+    modes = _MODES[name]
+    mode = modes.get(value or "")
+    if mode is None:
+        known = ", ".join(f'"{one}"' for one in modes)
+        hint = " on the function, and in on a parameter" if value == "in" else ""
+        raise ConfigurationError(f"{place}: {name} = {value!r}: there is {known}{hint}")
+    return mode
+
+
+def is_stream(annotations: Annotations, place: str) -> bool:
+    """Whether a parameter is the caller's stream.
+
+    Raises:
+        ConfigurationError: It has an annotation of callosum's that means nothing there.
+    """
+    refuse_all_but({STREAM}, annotations, place)
+    if STREAM not in annotations:
+        return False
+    if annotations[STREAM] != "in":
+        raise ConfigurationError(
+            f'{place}: {STREAM} = {annotations[STREAM]!r}: on a parameter it is "in": the caller\'s stream'
+        )
+    return True
 
 
 def _timeout(text: str | None, place: str) -> float:
@@ -99,8 +156,6 @@ def _timeout(text: str | None, place: str) -> float:
 def refuse_all_but(allowed: set[str], annotations: Annotations, place: str) -> None:
     """Raise ConfigurationError where an annotation of callosum's stands that means nothing there."""
     for name in annotations:
-        if name in STREAMS:
-            raise ConfigurationError(f"{place}: {name}: streams are not supported yet: remove the annotation")
         if is_ours(name) and name not in allowed:
             here = f"only {_listed(sorted(allowed))} mean something here" if allowed else "it means nothing here"
             raise ConfigurationError(f"{place}: callosum has no annotation {name} at this place: {here}")

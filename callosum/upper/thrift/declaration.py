@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self, TypeVar, get_args
 from uuid import UUID
 
 from thriftpy2.thrift import TPayload
 
 from callosum.service import Service as EngineService
 from callosum.service import ServiceClass, service_of
+from callosum.upper.thrift.annotations import STREAM
 from callosum.upper.thrift.payload import MISSING, FieldSpec, scope_of, spec_of
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ class ParameterSpec(FieldSpec):
 
     Attributes:
         for_caller: What it has where a caller leaves it out; MISSING where it must be given.
+        is_stream: Whether it is the caller's stream.
     """
 
-    __slots__ = ("for_caller",)
+    __slots__ = ("for_caller", "is_stream")
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class ParameterSpec(FieldSpec):
         super().__init__(ident, spelled, factory, is_required=is_required)
         self.name = name
         self.for_caller = for_caller
+        self.is_stream = False
 
 
 def parameter(ident: int, name: str, spelled: str, *, default: object = MISSING) -> ParameterSpec:
@@ -72,6 +75,12 @@ def parameter(ident: int, name: str, spelled: str, *, default: object = MISSING)
 def required_parameter(ident: int, name: str, spelled: str) -> ParameterSpec:
     """A parameter that must be there."""
     return ParameterSpec(ident, name, spelled, None, MISSING, is_required=True)
+
+
+def stream(item: ParameterSpec) -> ParameterSpec:
+    """The parameter that is the caller's stream: a parameter, as an item of the stream has it."""
+    item.is_stream = True
+    return item
 
 
 def thrown(ident: int, name: str, spelled: str) -> ParameterSpec:
@@ -165,6 +174,7 @@ def _declare(cls: Any, handler: type | None, extends: Any, annotations: Mapping[
     cls.__thrift_all__ = (*own, *inherited)  # as thriftpy2 has them
     cls.__thrift_extends__ = extends
     cls.__thrift_handler__ = handler
+    cls.__thrift_stub__ = get_args(cls.__orig_bases__[0])[0]
     cls.__thrift_annotations__ = dict(annotations)
     cls.__thrift_function_annotations__ = {one.name: one.annotations for one in cls.__thrift_all__}
     cls.thrift_services = [one.name for one in cls.__thrift_all__]
@@ -223,6 +233,7 @@ class _LatePayload:
         made.__thrift_union__ = False
         if self._part == "args":
             made.__thrift_for_caller__ = {one.name: one.for_caller for one in self._fields}
+            made.__thrift_field_annotations__ = {one.name: {STREAM: "in"} for one in self._fields if one.is_stream}
         else:
             made.oneway = self._function.is_oneway
         cls: type = made
@@ -246,5 +257,6 @@ __all__ = [
     "oneway",
     "parameter",
     "required_parameter",
+    "stream",
     "thrown",
 ]

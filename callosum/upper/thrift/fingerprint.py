@@ -1,16 +1,18 @@
 """A service's fingerprint: digests of what two sides must agree on, as a whole and method by method.
 
 That is the names of service, methods, fields and structs, the ids of fields, their types on the wire and whether they
-are required, recursively. The order of definitions in the file, defaults and docs do not change it, nor does what a
-raw module of thriftpy2 does not tell: enums are integers here, and unions are structs.
+are required, recursively, and how methods stream. The order of definitions in the file, defaults and docs do not change
+it, nor does what a raw module of thriftpy2 does not tell: enums are integers here, and unions are structs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from callosum.fingerprint import MethodText, write_fingerprint
+from callosum.service import Cardinality
 from callosum.upper.thrift.spec import (
     EnumType,
     ListType,
@@ -51,9 +53,13 @@ class _Writer:
                     self.waiting.append(struct_of(kind.cls))
                 return f"struct#{self.numbers[kind.cls]}"
 
-    def fields(self, struct: Struct) -> str:
+    def fields(self, struct: Struct, stream: int | None = None) -> str:
+        streamed = None if stream is None else struct.fields[stream]
         ordered = sorted(struct.fields, key=lambda one: one.id)
-        texts = (f"{f.id} {f.name} {self.type(f.type)}{' required' * f.is_required}" for f in ordered)
+        texts = (
+            f"{f.id} {f.name} {'stream ' * (f is streamed)}{self.type(f.type)}{' required' * f.is_required}"
+            for f in ordered
+        )
         return f"{struct.name} {{{'; '.join(texts)}}}"
 
     def with_all_it_names(self, lines: list[str]) -> str:
@@ -65,17 +71,36 @@ class _Writer:
         return "\n".join(lines)
 
 
-def fingerprint(name: str, methods: Iterable[tuple[str, bool, Struct, Struct]]) -> str:
-    """The fingerprint of a service with these methods: name, whether it is oneway, arguments, result."""
+class Interface(NamedTuple):
+    """One method, as far as both sides must agree on it."""
+
+    name: str
+    cardinality: Cardinality
+    args: Struct
+    result: Struct
+    stream: int | None = None
+
+
+def fingerprint(name: str, methods: Iterable[Interface]) -> str:
+    """The fingerprint of a service with these methods."""
     writer = _Writer()
     lines = [f"service {name}"]
     parts: dict[str, MethodText] = {}
-    for method, is_oneway, args, result in sorted(methods, key=lambda one: one[0]):
-        lines.append(f"{'oneway ' * is_oneway}{method} {writer.fields(args)} {writer.fields(result)}")
-        parts[method] = MethodText(_alone(args), None if is_oneway else _alone(result))
+    for one in sorted(methods, key=lambda one: one.name):
+        arguments = writer.fields(one.args, one.stream)
+        lines.append(f"{_words(one.cardinality)}{one.name} {arguments} {writer.fields(one.result)}")
+        answer = None if one.cardinality is Cardinality.ONEWAY else _alone(one.result)
+        parts[one.name] = MethodText(_alone(one.args, one.stream), answer, one.cardinality.mode)
     return write_fingerprint(writer.with_all_it_names(lines), parts)
 
 
-def _alone(struct: Struct) -> str:
+def _words(cardinality: Cardinality) -> str:
+    """What stands before a method: nothing where there is one request and one outcome."""
+    if cardinality.mode:
+        return f"{cardinality.mode} stream "
+    return "oneway " if cardinality is Cardinality.ONEWAY else ""
+
+
+def _alone(struct: Struct, stream: int | None = None) -> str:
     writer = _Writer()
-    return writer.with_all_it_names([writer.fields(struct)])
+    return writer.with_all_it_names([writer.fields(struct, stream)])

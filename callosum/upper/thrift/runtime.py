@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callosum.streams import BidiStream, ReceiveStream
 from callosum.upper.thrift.declaration import (
     Service,
     Stub,
@@ -9,6 +10,7 @@ from callosum.upper.thrift.declaration import (
     oneway,
     parameter,
     required_parameter,
+    stream,
     thrown,
 )
 from callosum.upper.thrift.enums import Enum
@@ -16,8 +18,10 @@ from callosum.upper.thrift.payload import KW_ONLY, DeclaredException, Struct, Un
 
 __all__ = [
     "KW_ONLY",
+    "BidiStream",
     "DeclaredException",
     "Enum",
+    "ReceiveStream",
     "Service",
     "Struct",
     "Stub",
@@ -29,5 +33,6 @@ __all__ = [
     "parameter",
     "required",
     "required_parameter",
+    "stream",
     "thrown",
 ]

@@ -16,9 +16,11 @@ from typing import Any, Final
 from callosum.errors import ConfigurationError, DecodeError, EncodeError, Outcome
 from callosum.service import Body, Cardinality, Method, MethodCodec, Parameter, Service
 from callosum.upper.thrift.annotations import (
+    Annotations,
     MethodAnnotations,
     annotations_on,
     check_reserved,
+    is_stream,
     method_annotations,
     own_annotations,
     preferred_encoding,
@@ -27,14 +29,16 @@ from callosum.upper.thrift.annotations import (
 )
 from callosum.upper.thrift.codec import ENCODINGS, MethodCodecs
 from callosum.upper.thrift.encoding import NO_DEFAULT, Encoding
-from callosum.upper.thrift.fingerprint import fingerprint
+from callosum.upper.thrift.fingerprint import Interface, fingerprint
 from callosum.upper.thrift.mismatch import encode_error, fields_error
 from callosum.upper.thrift.naming import STUBS_RESERVED, python_name
 from callosum.upper.thrift.payload import MISSING
 from callosum.upper.thrift.sources import sources_of
 from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, struct_of
+from callosum.upper.thrift.streaming import StreamedFunction, StreamParameter
 
 _ATTRIBUTE: Final = "__callosum_service__"
+_SIDES: Final = ("handler", "stub")
 _SECTIONS: Final = re.compile(r"(?:^|\n\n)(?:Args|Raises):\n.*", re.DOTALL)
 """What the emitter puts behind a doc comment."""
 
@@ -44,12 +48,29 @@ class Function:
     """A method as the metadata has it, before anything is compiled."""
 
     name: str
-    is_oneway: bool
+    cardinality: Cardinality
     args: Struct
     result: Struct
     annotations: MethodAnnotations
+    stream: int | None
+    """Which of the arguments is the caller's stream; None where there is none."""
     typed: Callable[..., object] | None
-    """The method of the generated class, which has its types and its doc; None in a module of thriftpy2's."""
+    """The method of the generated handler, which has its doc; None in a module of thriftpy2's."""
+    stub: Callable[..., object] | None
+    """That of the generated stub, which has its types."""
+
+    @property
+    def is_oneway(self) -> bool:
+        """Whether nobody waits for it."""
+        return self.cardinality is Cardinality.ONEWAY
+
+    @property
+    def request(self) -> Struct:
+        """The arguments that come with the request: all but the stream."""
+        if self.stream is None:
+            return self.args
+        fields = tuple(one for index, one in enumerate(self.args.fields) if index != self.stream)
+        return Struct(self.args.cls, self.args.name, fields)
 
     @property
     def success(self) -> Field | None:
@@ -79,7 +100,7 @@ def thrift_service(cls: type) -> Service:
     name, functions = read_service(cls)
     encodings = _encodings(cls)
     methods = {one.name: _method(name, one, encodings) for one in functions}
-    mark = fingerprint(name, ((f.name, f.is_oneway, f.args, f.result) for f in functions))
+    mark = fingerprint(name, (Interface(f.name, f.cardinality, f.args, f.result, f.stream) for f in functions))
     bases = tuple(thrift_service(base) for base in _extended(cls))
     doc = cls.__dict__.get("__doc__") or ""
     service = Service(name, methods, mark, bases, doc, partial(sources_of, cls))
@@ -112,8 +133,10 @@ def read_service(cls: type) -> tuple[str, list[Function]]:
     structs: dict[type, Struct] = {}
     for function in functions:
         structs |= reachable(function.args) | reachable(function.result)
+    parts = {part.cls for function in functions for part in (function.args, function.result)}
     for struct in structs.values():
-        check_struct(struct)
+        if struct.cls not in parts:  # which have been looked at
+            check_struct(struct)
     spelled: dict[str, str] = {}
     for one in names:
         other = spelled.setdefault(_python_name(one), one)
@@ -144,14 +167,31 @@ def _function(cls: type, name: str) -> Function:
         raise ConfigurationError(f"{place} has no {error.name}: the class is not one that thriftpy2 made") from None
     owner = next(one for one in cls.__mro__ if f"{name}_args" in one.__dict__)
     annotations = annotations_on(owner, "__thrift_function_annotations__").get(name, {})
+    for field_name, on_field in annotations_on(result.cls, "__thrift_field_annotations__").items():
+        refuse_all_but(set(), on_field, f"{place}.{field_name}")
     said = method_annotations(annotations, tuple(one.name for one in args.fields), place)
-    for part in (args, result):
-        for field_name, on_field in annotations_on(part.cls, "__thrift_field_annotations__").items():
-            refuse_all_but(set(), on_field, f"{place}.{field_name}")
-    typed = getattr(cls.__dict__.get("__thrift_handler__"), _python_name(name), None)
-    function = Function(name, bool(getattr(result.cls, "oneway", False)), args, result, said, typed)
+    streamed = _streamed(args, result, annotations, said, place)
+    fault = next(streamed.faults(), None)
+    if fault is not None:
+        raise ConfigurationError(fault.text)
+    typed, stub = (getattr(cls.__dict__.get(f"__thrift_{side}__"), _python_name(name), None) for side in _SIDES)
+    cardinality = Cardinality.ONEWAY if streamed.is_oneway else streamed.mode
+    function = Function(name, cardinality, args, result, said, streamed.stream, typed, stub)
     _check(function, place)
     return function
+
+
+def _streamed(
+    args: Struct, result: Struct, annotations: Annotations, said: MethodAnnotations, place: str
+) -> StreamedFunction:
+    marks = annotations_on(args.cls, "__thrift_field_annotations__")
+    parameters = [
+        StreamParameter(one.name, is_stream(marks.get(one.name, {}), f"{place}.{one.name}"), default is not NO_DEFAULT)
+        for one, default in zip(args.fields, _defaults(args), strict=True)
+    ]
+    is_void = all(one.id != 0 for one in result.fields)
+    is_oneway = bool(getattr(result.cls, "oneway", False))
+    return StreamedFunction(place, annotations, said.stream, said.key, parameters, is_oneway, is_void)
 
 
 def _check(function: Function, place: str) -> None:
@@ -176,6 +216,8 @@ def check_struct(struct: Struct) -> None:
 
 def _method(service: str, function: Function, encodings: Sequence[Encoding]) -> Method:
     place, defaults = f"{service}.{function.name}", _defaults(function.args)
+    if function.stream is not None and function.cardinality is Cardinality.BIDI_STREAM:
+        defaults[function.stream] = None  # who leaves it out sends by hand
     for one in function.errors:
         assert isinstance(one.type, StructType)
         mark_exception(one.type.cls)
@@ -187,15 +229,16 @@ def _method(service: str, function: Function, encodings: Sequence[Encoding]) -> 
             for one, default in zip(function.args.fields, defaults, strict=True)
         ),
         codecs=MethodCodecs({one.name: partial(_codec, place, function, one) for one in encodings}),
-        cardinality=Cardinality.ONEWAY if function.is_oneway else Cardinality.UNARY,
+        cardinality=function.cardinality,
         python_name=_python_name(function.name),
         returns=function.success.type.text if function.success else "" if function.is_oneway else "void",
         raises=tuple(one.type.cls for one in function.errors if isinstance(one.type, StructType)),
         idempotent=function.annotations.idempotent,
         key=function.annotations.key,
+        stream=function.stream,
         timeout=function.annotations.timeout,
         doc=_SECTIONS.sub("", inspect.getdoc(function.typed) or ""),
-        annotations=_annotations(function.typed),
+        annotations=_annotations(function.stub),
     )
 
 
@@ -225,20 +268,46 @@ def mark_exception(cls: type) -> None:
 
 
 def _codec(place: str, function: Function, encoding: Encoding) -> MethodCodec:
-    names = [one.name for one in function.args.fields]
+    request, stream = function.request, function.stream
     return MethodCodec(
         encode_args=encoding.fields_encoder(
-            function.args,
+            request,
             _python_name(function.name),
-            names,
-            _defaults(function.args),
-            partial(fields_error, function.args, f"{place}.args"),
+            [one.name for one in request.fields],
+            _defaults(request),
+            partial(fields_error, request, f"{place}.args"),
         ),
-        decode_args=encoding.fields_decoder(function.args, f"{place}.args"),
+        decode_args=encoding.fields_decoder(request, f"{place}.args"),
         encode_result=_result_encoder(function, encoding, f"{place}.result"),
         encode_exception=_exception_encoder(function, encoding, f"{place}.result"),
         decode_result=_result_decoder(function, encoding, f"{place}.result"),
+        encode_item=None if stream is None else _item_encoder(function.args, stream, encoding, f"{place}.item"),
+        decode_item=None if stream is None else _item_decoder(function.args, stream, encoding, f"{place}.item"),
     )
+
+
+def _item_encoder(
+    args: Struct, stream: int, encoding: Encoding, path: str
+) -> Callable[[Any], bytes]:  # a value of any IDL type
+    item = args.fields[stream]
+
+    def report(values: tuple[object, ...], cause: Exception) -> EncodeError:
+        return encode_error(item.type, values[0], f"{path}.{item.name}", cause)
+
+    return encoding.fields_encoder(_alone(args, item), "encode_item", ["value"], [NO_DEFAULT], report)
+
+
+def _item_decoder(
+    args: Struct, stream: int, encoding: Encoding, path: str
+) -> Callable[[Body], Any]:  # a value of any IDL type
+    alone = _alone(args, args.fields[stream])
+    decode = encoding.fields_decoder(alone, path, alone.fields[0])
+
+    def decode_item(body: Body) -> Any:  # a value of any IDL type
+        values = decode(body)
+        return values[0] if type(values) is tuple else values
+
+    return decode_item
 
 
 def _result_encoder(
@@ -257,9 +326,9 @@ def _result_encoder(
     return encoding.fields_encoder(_alone(function.result, success), "encode_result", ["value"], [NO_DEFAULT], report)
 
 
-def _alone(result: Struct, field: Field) -> Struct:
-    """A result that has one field, which must be there."""
-    return Struct(result.cls, result.name, (Field(field.id, field.name, field.type, is_required=True),))
+def _alone(struct: Struct, field: Field) -> Struct:
+    """A result, or arguments, of one field, which must be there."""
+    return Struct(struct.cls, struct.name, (Field(field.id, field.name, field.type, is_required=True),))
 
 
 def _encode_void(value: object, void: bytes, path: str) -> bytes:

@@ -10,7 +10,7 @@ from callosum_codegen.breaking.changes import Changes, Use
 from callosum_codegen.breaking.fields import Fields, Noun, compare_fields
 from callosum_codegen.breaking.types import Met, Typed, are_alike, compare_types, differences
 from callosum_codegen.findings import Place
-from callosum_codegen.spelling import listed, stream_mode, type_text
+from callosum_codegen.spelling import caller_streams, listed, stream_mode, type_text
 
 
 class Served(NamedTuple):
@@ -134,7 +134,7 @@ def _compare_streams(changes: Changes, old: Method, new: Method) -> None:
 
 def _streams(function: Function) -> str:
     mode = stream_mode(function)
-    into = [str(one.id) for one in function.parameters if value_of(one.annotations, "callosum.stream") is not None]
+    into = [str(one.id) for one in caller_streams(function)]
     return (f'"{mode}"' if mode else "nothing") + (f" (parameter {', '.join(into)})" if into else "")
 
 

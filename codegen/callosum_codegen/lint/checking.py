@@ -19,6 +19,7 @@ _CHECKS: tuple[Callable[[Program], Iterator[Finding]], ...] = (
     numbering.check_gaps,
     fields.check_requiredness,
     fields.check_keys,
+    fields.check_streams,
     usage.check_usage,
     usage.check_docs,
 )

@@ -16,8 +16,8 @@ from callosum.upper.thrift.idl.model import (
 )
 from callosum_codegen.findings import Finding, Place
 from callosum_codegen.lint import rules
-from callosum_codegen.lint.contents import groups, types
-from callosum_codegen.spelling import type_text
+from callosum_codegen.lint.contents import functions, groups, types
+from callosum_codegen.spelling import caller_streams, listed, stream_mode, type_text
 
 
 def check_requiredness(program: Program) -> Iterator[Finding]:
@@ -36,6 +36,19 @@ def check_requiredness(program: Program) -> Iterator[Finding]:
                 message = f"{name} is optional and has a default: whether it is set where nobody set it depends on the "
                 message += "language: remove `optional`, or the default"
                 yield Finding(rules.OPTIONAL_DEFAULT, place, message)
+
+
+def check_streams(program: Program) -> Iterator[Finding]:
+    """The place of a caller's stream among the parameters."""
+    file = program.root
+    for service, function in functions(file):
+        for one in caller_streams(function):
+            behind = [later.name for later in function.parameters[function.parameters.index(one) + 1 :]]
+            if behind and stream_mode(function) == "bidi":
+                name = f"{service.name}.{function.name}.{one.name}"
+                message = f"{name} is the caller's stream, and {listed(behind)} stand behind it: who sends by hand "
+                message += "cannot leave it out in Python: move it to the end"
+                yield Finding(rules.STREAM_NOT_LAST, Place.of(file, one.position), message)
 
 
 def check_keys(program: Program) -> Iterator[Finding]:

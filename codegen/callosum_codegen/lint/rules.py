@@ -31,6 +31,9 @@ IMPLICIT_ID: Final = _on("implicit-id", "a field has no id: its place in the lis
 IMPLICIT_VALUE: Final = _on("enum-implicit-value", "members of an enum have no numbers: their places become those")
 DUPLICATE_VALUE: Final = _on("enum-duplicate-value", "two members of an enum have the same number")
 RISKY_KEY: Final = _on("risky-key", "the key of a map, or the element of a set, is a double, a container or a struct")
+STREAM_NOT_LAST: Final = _on(
+    "stream-not-last", "the stream of a bidi caller is not the last parameter: in Python it cannot be left out"
+)
 UNUSED_INCLUDE: Final = _on("unused-include", "nothing of an included file is used")
 
 REQUIRED_FIELD: Final = _off("required-field", "a field is required: it can never be removed")

@@ -48,6 +48,24 @@ class Called:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A request of a method ``S.f`` that a side with one of the files makes, and what a handler at the other gets."""
+
+    by: Side
+    method: str
+    arguments: tuple[object, ...]
+    seen: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a caller makes of the empty body that ends a stream, where it waits for a result: it cannot be decoded."""
+
+    by: Side
+    method: str
+
+
+@dataclass(frozen=True)
 class Pair:
     """Two versions of a file."""
 
@@ -58,7 +76,7 @@ class Pair:
     """The rules of what is found from old to new."""
     back: set[str]
     """The rules of what is found from new to old."""
-    truths: list[Sent | Called] = field(default_factory=list)
+    truths: list[Sent | Called | Asked | Ended] = field(default_factory=list)
     """What is seen on the wire where it breaks."""
     audit: str = ""
     """Why Apache's `thrift --audit` says otherwise, where it does."""
@@ -74,6 +92,7 @@ def make(name: str) -> Callable[..., Callable[[Any], Any]]:
 
 _STRUCT_REMOVAL = "what is removed must have been optional; it knows no reservations"
 _BY_ID = "it takes other names of the same types for fields that were renamed"
+_NO_STREAMS = "it knows no streams"
 _BY_NAME = "it compares the names of types, not what they are"
 
 PAIRS: Final = [
@@ -136,6 +155,49 @@ PAIRS: Final = [
         {"oneway-changed"},
         {"oneway-changed"},
         [Called("old", "S", "f", "Unimplemented")],
+    ),
+    Pair(
+        "stream-changed-of-the-handler",
+        "service S { i32 f(1: i32 a) }",
+        'service S { i32 f(1: i32 a) (callosum.stream = "server") }',
+        {"stream-changed"},
+        {"stream-changed"},
+        [Ended("old", "S.f")],
+        audit=_NO_STREAMS,
+    ),
+    Pair(
+        "stream-changed-of-the-caller",
+        "service S { i32 f(1: i32 a, 2: i32 b) }",
+        'service S { i32 f(1: i32 a, 2: i32 b (callosum.stream = "in")) (callosum.stream = "client") }',
+        {"stream-changed"},
+        {"stream-changed"},
+        [Asked("old", "S.f", (1, 2), (1,)), Asked("new", "S.f", (1,), (1, 0))],
+        audit=_NO_STREAMS,
+    ),
+    Pair(
+        "stream-changed-from-client-to-bidi",
+        'service S { i32 f(1: i32 a (callosum.stream = "in")) (callosum.stream = "client") }',
+        'service S { i32 f(1: i32 a (callosum.stream = "in")) (callosum.stream = "bidi") }',
+        {"stream-changed"},
+        {"stream-changed"},
+        [Ended("old", "S.f")],
+        audit=_NO_STREAMS,
+    ),
+    Pair(
+        "stream-changed-to-another-parameter",
+        'service S { i32 f(1: i32 a (callosum.stream = "in"), 2: i32 b) (callosum.stream = "client") }',
+        'service S { i32 f(1: i32 a, 2: i32 b (callosum.stream = "in")) (callosum.stream = "client") }',
+        {"stream-changed"},
+        {"stream-changed"},
+        [Asked("old", "S.f", (7,), (0,)), Asked("new", "S.f", (7,), (0,))],
+        audit=_NO_STREAMS,
+    ),
+    Pair(
+        "stream-in-the-words-of-another-family",
+        'service S { i32 f(1: i32 a (callosum.stream = "in")) (callosum.stream = "bidi") i32 g(1: i32 a) }',
+        'service S { i32 f(1: i32 a) (streaming.mode = "bidirectional") i32 g(1: i32 a) (streaming.mode = "unary") }',
+        set(),
+        set(),
     ),
     Pair(
         "return-type-changed",

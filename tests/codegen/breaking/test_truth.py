@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import callosum
 from callosum import testing
 from callosum.errors import DecodeError
+from callosum.service import Method
 from callosum.upper import thrift
 from callosum.upper.thrift.codec import codec_of
 from callosum.upper.thrift.idl.reading import read, read_text
@@ -25,14 +26,16 @@ from callosum.upper.thrift.spec import StructType, struct_of
 from callosum_codegen.breaking.comparison import compare
 from callosum_codegen.breaking.rules import RULES
 from callosum_codegen.findings import Severity
-from tests.codegen.breaking.table import PAIRS, REFUSED, Called, Pair, Sent
+from tests.codegen.breaking.table import PAIRS, REFUSED, Asked, Called, Ended, Pair, Sent
 from tests.interop.expecting import drawn, received
 from tests.upper.thrift.oracles import plain
 
 SENT = [(pair, one) for pair in PAIRS for one in pair.truths if isinstance(one, Sent)]
 CALLED = [(pair, one) for pair in PAIRS for one in pair.truths if isinstance(one, Called)]
-ELSEWHERE = {"file-removed", "type-moved", "stream-changed"}
-"""Rules for which it takes more than two texts, or what cannot be loaded yet: they have tests of their own."""
+ASKED = [(pair, one) for pair in PAIRS for one in pair.truths if isinstance(one, Asked)]
+ENDED = [(pair, one) for pair in PAIRS for one in pair.truths if isinstance(one, Ended)]
+ELSEWHERE = {"file-removed", "type-moved"}
+"""Rules for which it takes more than two texts: they have tests of their own."""
 
 
 def found(old: str, new: str) -> set[str]:
@@ -114,6 +117,29 @@ def test_what_breaks_is_seen_by_callers(pair: Pair, called: Called, tmp_path: Pa
         served = next(one for one in ("T", "S") if hasattr(server, one))
     service = getattr(server, served or name)
     assert asyncio.run(outcome(getattr(caller, name), service, called, server)) == called.seen
+
+
+def method_of(module: ModuleType, name: str) -> Method:
+    service, _, method = name.partition(".")
+    return callosum.service_of(getattr(module, service)).methods[method]
+
+
+@pytest.mark.parametrize(("pair", "asked"), ASKED, ids=lambda one: str(one) if isinstance(one, Pair) else "")
+def test_what_breaks_comes_to_handlers_as_something_else(pair: Pair, asked: Asked, tmp_path: Path) -> None:
+    caller, server = (method_of(one, asked.method) for one in Modules(tmp_path, pair.old, pair.new).sides(asked.by))
+    assert caller.flags != server.flags or caller.stream != server.stream
+    for name, codec in caller.codecs.items():
+        assert server.codecs[name].decode_args(codec.encode_args(*asked.arguments)) == asked.seen
+
+
+@pytest.mark.parametrize(("pair", "ended"), ENDED, ids=lambda one: str(one) if isinstance(one, Pair) else "")
+def test_the_end_of_a_stream_is_no_result(pair: Pair, ended: Ended, tmp_path: Path) -> None:
+    caller, server = (method_of(one, ended.method) for one in Modules(tmp_path, pair.old, pair.new).sides(ended.by))
+    assert server.cardinality.gives_items
+    assert not caller.cardinality.gives_items
+    for codec in caller.codecs.values():
+        with pytest.raises(DecodeError):
+            codec.decode_result(b"")
 
 
 async def outcome(called_service: type, service: type, called: Called, server: ModuleType) -> object:

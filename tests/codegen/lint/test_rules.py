@@ -122,6 +122,13 @@ CASES = [
     ),
     Case("risky-key", f"{HEAD}struct A {{ 1: set<double> a }}", f"{HEAD}struct A {{ 1: set<i32> a }}", (2, 19), "NaN"),
     Case(
+        "stream-not-last",
+        f'{HEAD}service S {{ i32 f(1: i32 a (callosum.stream = "in"), 2: i8 b, 3: i8 c) (callosum.stream = "bidi") }}',
+        f'{HEAD}service S {{ i32 f(2: i8 b, 3: i32 c, 1: i32 a (callosum.stream = "in")) (callosum.stream = "bidi") }}',
+        (2, 19),
+        "S.f.a is the caller's stream, and b and c stand behind it",
+    ),
+    Case(
         "risky-key",
         f"{HEAD}struct B {{}} typedef B Key struct A {{ 1: list<map<Key, i32>> a }}",
         f"{HEAD}struct B {{}} struct A {{ 1: set<B> a }}",

@@ -1,5 +1,6 @@
 """Uses of generated modules that type checkers have nothing to say about, and what they take the types for."""
 
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from types import MappingProxyType
 from typing import assert_never, assert_type
 
@@ -11,8 +12,15 @@ from shop_idl.shop import (
     BaseLike,
     BaseStub,
     Colour,
+    Feed,
+    FeedHandler,
+    FeedLike,
+    FeedStub,
     Id,
     Item,
+    More,
+    MoreHandler,
+    MoreStub,
     Payment,
     Shop,
     ShopHandler,
@@ -47,6 +55,33 @@ class MyShop(ShopHandler):
 
     async def forget(self, id: Id) -> None:
         self.items.pop(id, None)
+
+
+class MyFeed(FeedHandler):
+    async def ping(self) -> None:
+        pass
+
+    async def tail(self, name: str) -> AsyncIterator[Item]:
+        yield Item(1, name=name)
+
+    async def upload(self, name: str, chunk: AsyncIterator[bytes]) -> int:
+        return sum([len(one) async for one in chunk])
+
+    async def talk(self, said: AsyncIterator[Item]) -> AsyncIterator[Payment]:
+        async for item in said:
+            yield Payment(swap=item)
+
+
+class MyMore(MyFeed, MoreHandler):
+    def talk(self, said: AsyncIterable[Item]) -> AsyncIterator[Payment]:  # a plain one, which takes more
+        return self.payments(said)
+
+    async def payments(self, said: AsyncIterable[Item]) -> AsyncGenerator[Payment, None]:
+        async for item in said:
+            yield Payment(swap=item)
+
+    async def count(self, least: int = 0) -> AsyncIterator[int]:
+        yield least
 
 
 def structs() -> None:
@@ -142,6 +177,49 @@ async def calls(peer: callosum.Peer) -> None:
         await stub.find("tea")
     except SoldOut as error:
         assert_type(error.id, int)
+
+
+async def chunks() -> AsyncGenerator[bytes, None]:
+    yield b"chunk"
+
+
+async def said() -> AsyncIterator[Item]:
+    yield Item(1)
+
+
+async def use_feed(feed: FeedLike) -> None:
+    async for item in feed.tail("tea"):
+        assert_type(item, Item)
+    assert_type(await feed.upload("tea", chunks()), int)
+    async for payment in feed.talk(said()):
+        assert_type(payment, Payment)
+
+
+async def streams(peer: callosum.Peer) -> None:
+    feed, more = peer.stub(Feed), peer.stub(More)
+    assert_type(feed, FeedStub)
+    assert_type(more, MoreStub)
+    assert_type(feed.tail("tea"), callosum.ReceiveStream[Item])
+    assert_type(more.tail(name="tea"), callosum.ReceiveStream[Item])
+    assert_type(more.count(), callosum.ReceiveStream[int])
+    assert_type([one async for one in more.count(3)], list[int])
+    async with feed.tail("tea") as tail:
+        async for item in tail:
+            assert_type(item, Item)
+            break
+    await tail.aclose()
+    assert_type(await feed.upload("tea", chunks()), int)
+    assert_type(await more.upload(name="tea", chunk=chunks()), int)
+    async with feed.with_options(timeout=3).talk() as talk:
+        assert_type(talk, callosum.BidiStream[Item, Payment])
+        await talk.send(Item(1))
+        talk.end()
+        assert_type(await anext(talk), Payment)
+    async for payment in more.talk(said()):
+        assert_type(payment, Payment)
+    for one in (feed, more, MyFeed(), MyMore()):
+        await use_feed(one)
+    callosum.listen("tcp://127.0.0.1:0", [MyMore()])
 
 
 async def serve() -> None:

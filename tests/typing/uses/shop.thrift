@@ -34,6 +34,16 @@ service Base {
     void ping()
 }
 
+service Feed extends Base {
+    Item tail(1: string name) throws (1: SoldOut sold_out) (callosum.stream = "server")
+    i64 upload(1: string name, 2: binary chunk (callosum.stream = "in")) (callosum.stream = "client")
+    Payment talk(1: Item said (callosum.stream = "in")) (callosum.stream = "bidi")
+}
+
+service More extends Feed {
+    i32 count(1: i32 least = 0) (callosum.stream = "server")
+}
+
 service Shop extends Base {
     Item find(1: string name) throws (1: SoldOut sold_out)
     Id add(1: Item item, 2: i32 count = 1)

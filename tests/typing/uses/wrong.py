@@ -1,6 +1,6 @@
 """Uses of generated modules that type checkers flag: each marked line, by both, for the reasons that it names."""
 
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from typing import assert_never
 
 from shop_idl.shop import (
@@ -8,6 +8,8 @@ from shop_idl.shop import (
     PRICES,
     UNITS,
     Colour,
+    Feed,
+    FeedHandler,
     Item,
     Payment,
     Shop,
@@ -113,6 +115,42 @@ class Mistyped(ShopHandler):
 
     def forget(self, id: int) -> None:  # E: override, reportIncompatibleMethodOverride - it is not async
         pass
+
+
+Items = AsyncIterator[Item]
+
+
+class MistypedFeed(FeedHandler):
+    async def ping(self) -> None:
+        pass
+
+    async def tail(self, name: str) -> AsyncIterator[Item]:  # E: override, reportIncompatibleMethodOverride - no yield
+        raise SoldOut(1)
+
+    async def upload(self, name: str, chunk: bytes) -> int:  # E: override, reportIncompatibleMethodOverride
+        return len(chunk)
+
+    async def talk(self, said: Items) -> AsyncIterator[str]:  # E: override, reportIncompatibleMethodOverride
+        async for item in said:
+            yield item.id  # E: misc, reportReturnType
+
+
+async def streams(peer: callosum.Peer, texts: AsyncIterator[str], items: AsyncIterator[Item]) -> None:
+    feed = peer.stub(Feed)
+    await feed.tail("tea")  # E: misc, reportGeneralTypeIssues - it is a stream
+    feed.tail(1)  # E: arg-type, reportArgumentType
+    async for item in feed.tail("tea"):
+        item.weight  # E: attr-defined, reportAttributeAccessIssue
+    await feed.upload("tea")  # E: call-arg, reportCallIssue - the stream is missing
+    await feed.upload("tea", texts)  # E: arg-type, reportArgumentType
+    await feed.upload("tea", [b"x"])  # E: arg-type, reportArgumentType - no asynchronous iterable
+    async for _ in feed.upload("tea", texts):  # E: attr-defined, reportGeneralTypeIssues - it is awaited
+        pass
+    feed.talk(texts)  # E: arg-type, reportArgumentType
+    await feed.talk().send("tea")  # E: arg-type, reportArgumentType
+    feed.tail("tea").send  # E: attr-defined, reportAttributeAccessIssue
+    number: int = await anext(feed.talk(items))  # E: arg-type, reportAssignmentType
+    print(number)
 
 
 class Unlike:

@@ -28,4 +28,9 @@ service Sample {
     string _peer(1: string value)
     i32 fail(1: i32 value) throws (1: Refused refused, 2: Outcomes outcomes)
     oneway void note(1: string value)
+    Point tail(1: string job, 2: i32 count) throws (1: Refused refused) (callosum.stream = "server")
+    i64 upload(1: string name, 2: required binary chunk (callosum.stream = "in"), 3: Colour colour)
+        throws (1: Refused refused) (callosum.stream = "client")
+    Shape talk(1: Point said (callosum.stream = "in"), 2: i32 class)
+        throws (1: Refused refused, 2: Outcomes outcomes) (callosum.stream = "bidi")
 }

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -153,18 +152,6 @@ def test_a_default_that_all_calls_would_share_is_refused() -> None:
         async def take(self, value: list[int] = [1]) -> None: ...  # noqa: B006
 
     assert "Bad.take: " in faults(Bad)
-
-
-def test_streams_are_refused_clearly() -> None:
-    class Bad(Protocol):
-        def tail(self, job: str) -> AsyncIterator[str]: ...
-        def more(self) -> AsyncGenerator[str, None]: ...
-        async def upload(self, chunks: AsyncIterator[bytes]) -> None: ...
-
-    text = faults(Bad)
-    assert "Bad.tail: AsyncIterator[str] would be a stream, and streams are not there yet" in text
-    assert "Bad.more: AsyncGenerator[str, None] would be a stream" in text
-    assert "Bad.upload.chunks: AsyncIterator[bytes] would be a stream" in text
 
 
 def test_a_type_that_is_not_defined_yet_is_named() -> None:

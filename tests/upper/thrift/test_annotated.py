@@ -26,6 +26,7 @@ def faults(text: str, encodings: tuple[str, ...] = ("binary", "json")) -> list[s
         'service S { void a(1: i32 x) (callosum.key = "x", callosum.idempotent = "true", callosum.timeout = "1.5") }',
         'struct A { 1: i32 a (cpp.type = "x", callosumx = "y") } (deprecated)',
         "enum E { A (note) } (note) typedef i32 T (note) const i32 C = 1",
+        'service S { i32 f(1: i32 a (callosum.stream = "in")) (callosum.stream = "bidi", streaming.mode = "bidi") }',
     ],
 )
 def test_what_is_known_and_what_is_not_ours_is_taken(text: str) -> None:
@@ -47,6 +48,12 @@ def test_what_is_known_and_what_is_not_ours_is_taken(text: str) -> None:
         ('typedef i32 T (callosum.x = "1")', "a.thrift:1:16: T: callosum has no annotation callosum.x"),
         ('const i32 (callosum.x = "1") C = 1', "a.thrift:1:12: the type of C: callosum has no annotation callosum.x"),
         ('service S {} (callosum.frozen = "true")', "a.thrift:1:15: S: callosum has no annotation callosum.frozen"),
+        ('service S { i32 f() (callosum.stream = "in") }', "a.thrift:1:22: S.f: callosum.stream = 'in': there is"),
+        ('service S { void f() (callosum.stream = "server") }', "a.thrift:1:23: S.f streams what it returns"),
+        (
+            'service S { i32 f() (callosum.stream = "server", streaming.mode = "client") }',
+            "a.thrift:1:22: S.f: callosum.stream and streaming.mode say different things",
+        ),
         ('service S {} (callosum.encoding = "xml")', "a.thrift:1:15: S: callosum.encoding = 'xml'"),
         ('service S { void a() (callosum.key = "x") }', "a.thrift:1:23: S.a: callosum.key = 'x'"),
         ('service S { void a(1: i32 x (callosum.x = "1")) }', "a.thrift:1:30: S.a.x: callosum has no annotation"),

@@ -3,16 +3,19 @@ from __future__ import annotations
 import pytest
 
 from callosum.errors import ConfigurationError
+from callosum.service import Cardinality
 from callosum.upper.thrift.annotations import (
     MethodAnnotations,
     annotations_on,
     check_reserved,
     is_ours,
+    is_stream,
     method_annotations,
     own_annotations,
     preferred_encoding,
     refuse_all_but,
     service_name,
+    stream_mode,
 )
 
 
@@ -76,14 +79,49 @@ def test_what_a_function_says() -> None:
         ("callosum.timeout", "inf", "give seconds"),
         ("callosum.timeout", "nan", "give seconds"),
         ("callosum.timeout", None, "give seconds"),
-        ("callosum.stream", "server", "streams are not supported yet"),
-        ("streaming.mode", "server", "streams are not supported yet"),
+        ("callosum.stream", "both", 'there is "server", "client", "bidi"$'),
+        ("callosum.stream", "bidirectional", 'there is "server", "client", "bidi"$'),
+        ("callosum.stream", None, "callosum.stream = None"),
+        ("callosum.stream", "in", "and in on a parameter"),
+        ("streaming.mode", "both", 'there is "server", "client", "bidirectional", "bidi", "unary"$'),
         ("callosum.timeuot", "1", r"S\.f: callosum has no annotation callosum\.timeuot"),
     ],
 )
 def test_what_a_function_cannot_say(name: str, value: str | None, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         method_annotations({name: value}, ("a", "b"), "S.f")
+
+
+@pytest.mark.parametrize(
+    ("given", "mode"),
+    [
+        ({}, Cardinality.UNARY),
+        ({"callosum.stream": "server"}, Cardinality.SERVER_STREAM),
+        ({"callosum.stream": "client"}, Cardinality.CLIENT_STREAM),
+        ({"callosum.stream": "bidi"}, Cardinality.BIDI_STREAM),
+        ({"streaming.mode": "server"}, Cardinality.SERVER_STREAM),
+        ({"streaming.mode": "client"}, Cardinality.CLIENT_STREAM),
+        ({"streaming.mode": "bidirectional"}, Cardinality.BIDI_STREAM),
+        ({"streaming.mode": "unary"}, Cardinality.UNARY),
+        ({"streaming.mode": "bidirectional", "callosum.stream": "bidi"}, Cardinality.BIDI_STREAM),
+    ],
+)
+def test_how_a_function_streams(given: dict[str, str | None], mode: Cardinality) -> None:
+    assert stream_mode(given, "S.f") is method_annotations(given, (), "S.f").stream is mode
+
+
+def test_two_annotations_that_say_two_things() -> None:
+    with pytest.raises(ConfigurationError, match="say different things: remove one of them"):
+        stream_mode({"callosum.stream": "server", "streaming.mode": "client"}, "S.f")
+
+
+def test_which_parameter_is_a_stream() -> None:
+    assert is_stream({"callosum.stream": "in", "other": "x"}, "S.f.a")
+    assert not is_stream({"other": None}, "S.f.a")
+    with pytest.raises(ConfigurationError, match=r'S\.f\.a: callosum\.stream = .out.: on a parameter it is "in"'):
+        is_stream({"callosum.stream": "out"}, "S.f.a")
+    with pytest.raises(ConfigurationError, match=r"S\.f\.a: callosum has no annotation callosum\.key at this place"):
+        is_stream({"callosum.key": "a"}, "S.f.a")
 
 
 def test_a_key_of_a_function_without_parameters() -> None:

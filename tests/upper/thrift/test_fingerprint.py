@@ -72,6 +72,11 @@ def test_the_order_of_definitions_and_methods_does_not_matter(tmp_path: Path) ->
         ("map<string,", "map<i32,"),
         ("poke()", "poked()"),
         (" throws (1: X x)", ""),
+        (" throws (1: X x)", ' throws (1: X x) (callosum.stream = "server")'),
+        (
+            "2: B b) throws (1: X x)",
+            '2: B b (callosum.stream = "in")) throws (1: X x) (callosum.stream = "client")',
+        ),
     ],
 )
 def test_what_differs_on_the_wire_differs(tmp_path: Path, old: str, new: str) -> None:
@@ -90,8 +95,42 @@ def test_what_differs_on_the_wire_differs(tmp_path: Path, old: str, new: str) ->
         ("poke()", "poked()", Difference("S", missing=("poke",), added=("poked",))),
         (", oneway void poke()", "", Difference("S", missing=("poke",))),
         ("oneway void poke()", "oneway void poke(), void more()", None),
+        (" throws (1: X x)", ' throws (1: X x) (callosum.stream = "server")', Difference("S", streams=("get",))),
     ],
 )
 def test_it_says_which_methods_differ(tmp_path: Path, old: str, new: str, difference: Difference | None) -> None:
     assert old in BASE
     assert find_difference("S", mark(tmp_path, BASE), mark(tmp_path, BASE.replace(old, new))) == difference
+
+
+STREAMS = """
+service S {
+    i32 f(1: i32 a (callosum.stream = "in"), 2: i32 b) (callosum.stream = "client")
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "difference"),
+    [
+        ('"client"', '"bidi"', Difference("S", streams=("f",))),
+        ("1: i32 a", "1: i64 a", Difference("S", arguments=("f",))),
+        (
+            'a (callosum.stream = "in"), 2: i32 b',
+            'a, 2: i32 b (callosum.stream = "in")',
+            Difference("S", arguments=("f",)),
+        ),
+        (STREAMS, "service S { i32 f(1: i32 a, 2: i32 b) }", Difference("S", arguments=("f",), streams=("f",))),
+    ],
+)
+def test_it_says_how_methods_stream_in_another_way(
+    tmp_path: Path, old: str, new: str, difference: Difference | None
+) -> None:
+    ours, theirs = mark(tmp_path, STREAMS), mark(tmp_path, STREAMS.replace(old, new))
+    assert find_difference("S", ours, theirs) == find_difference("S", theirs, ours) == difference
+
+
+def test_a_service_of_another_familys_file_has_that_of_ours(tmp_path: Path) -> None:
+    ours = 'service S { i32 f(1: i32 a (callosum.stream = "in")) (callosum.stream = "bidi") }'
+    theirs = 'service S { i32 f(1: i32 a) (streaming.mode = "bidirectional") }'
+    assert mark(tmp_path, ours) == mark(tmp_path, theirs)

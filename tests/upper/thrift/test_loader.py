@@ -167,12 +167,17 @@ def test_a_byte_order_mark_is_no_fault(here: Path) -> None:
         ('struct A { 1: i32 a } (callosum.reserved = "a")', "bad.thrift:1:24: A: a (id 1) is reserved"),
         ('struct A {} (callosum.nonsense = "a")', "A: callosum has no annotation callosum.nonsense at this place"),
         ('struct A {} (callosum.frozen = "yes")', 'A: callosum.frozen = \'yes\': write "true" or "false"'),
-        ('service S { void a() (callosum.stream = "server") }', "streams are not supported yet"),
-        ('service S { void a() (streaming.mode = "server") }', "streams are not supported yet"),
-        ('service S { void a(1: string x (callosum.stream = "in")) }', "streams are not supported yet"),
+        (
+            'service S { void a() (callosum.stream = "server") }',
+            "bad.thrift:1:23: S.a streams what it returns, and that",
+        ),
+        (
+            'service S { void a(1: string x (callosum.stream = "in")) }',
+            'bad.thrift:1:33: S.a.x is "in", and the caller',
+        ),
         (
             'service S {\n string (callosum.stream = "server") a() }',
-            "bad.thrift:2:10: the type of S.a: callosum.stream",
+            "bad.thrift:2:10: the type of S.a: callosum has no annotation callosum.stream",
         ),
         ('enum A { X } (callosum.name = "Y")', "bad.thrift:1:15: A: callosum has no annotation callosum.name at this"),
         ("enum A { X (callosum.key) }", "bad.thrift:1:13: A.X: callosum has no annotation callosum.key at this place"),

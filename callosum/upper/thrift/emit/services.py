@@ -9,6 +9,7 @@ from typing import Final
 from callosum.upper.thrift.annotations import is_ours
 from callosum.upper.thrift.emit.layout import call, docstring, indented
 from callosum.upper.thrift.emit.scope import Scope, ServiceNames, function_name, parameter_names
+from callosum.upper.thrift.emit.streams import Side, StreamTypes, stream_types
 from callosum.upper.thrift.emit.writer import Writer
 from callosum.upper.thrift.idl.model import (
     Annotations,
@@ -21,6 +22,7 @@ from callosum.upper.thrift.idl.model import (
     SetValue,
     StructValue,
 )
+from callosum.upper.thrift.streaming import streamed
 
 _KEY: Final = "callosum.key"
 _CHANGEABLE: Final = ListValue | SetValue | MapValue | StructValue
@@ -66,8 +68,11 @@ def _stub(writer: Writer, one: Service) -> list[str]:
     names, extended = _names(writer, one), _extended(writer, one)
     stub = writer.scope.runtime("Stub") if extended is None else f"{extended[0]}{extended[1].stub}"
     bases = [names.like, stub, writer.scope.typing("Protocol")]
-    head = f"class {names.stub}({', '.join(bases)}):"
-    return [head, *indented([f'"""Calls {names.service} on a peer: what ``peer.stub({names.service})`` returns."""'])]
+    lines = [f'"""Calls {names.service} on a peer: what ``peer.stub({names.service})`` returns."""']
+    for function in one.functions:
+        if streams := stream_types(writer, function, Side.STUB):
+            lines += ["", *_typed(writer, function, streams, [])]
+    return [f"class {names.stub}({', '.join(bases)}):", *indented(lines)]
 
 
 def _handler(writer: Writer, one: Service) -> list[str]:
@@ -112,7 +117,10 @@ def _row(writer: Writer, function: Function) -> list[str]:
         returns = "void" if function.returns is None else writer.spelled(function.returns)
         arguments.append(f'"{returns}"')
     names = parameter_names(function.parameters)
-    arguments += [_parameter(writer, one, names[one.name]) for one in function.parameters]
+    stream = streamed(function, function.name).stream
+    for index, one in enumerate(function.parameters):
+        row = _parameter(writer, one, names[one.name])
+        arguments.append(f"{writer.scope.runtime('stream')}({row})" if index == stream else row)
     if function.throws:
         thrown_names = parameter_names(function.throws)
         rows = [_declared(writer, "thrown", one, thrown_names[one.name]) for one in function.throws]
@@ -137,26 +145,36 @@ def _declared(writer: Writer, how: str, one: Field, name: str, *more: str) -> st
 
 
 def _method(writer: Writer, function: Function) -> list[str]:
-    """A function as a method that does nothing, typed."""
+    """A function as a method that does nothing, typed as stub and handler both have it."""
+    names = parameter_names(function.parameters)
+    doc = docstring(function.doc, _arguments(function, names), _raised(writer, function))
+    return _typed(writer, function, stream_types(writer, function, Side.BOTH), doc)
+
+
+def _typed(writer: Writer, function: Function, streams: StreamTypes | None, doc: list[str]) -> list[str]:
     names = parameter_names(function.parameters)
     parameters = ["self"]
-    defaults = _defaults(writer, function.parameters)
-    for one, default in zip(function.parameters, defaults, strict=True):
-        annotation = writer.annotation(one.type)
+    defaults = _defaults(writer, function.parameters, streams)
+    for index, (one, default) in enumerate(zip(function.parameters, defaults, strict=True)):
+        annotation = streams.taken if streams and index == streams.index else writer.annotation(one.type)
         parameters.append(f"{names[one.name]}: {annotation}" + (f" = {default}" if default else ""))
     returns = "None" if function.returns is None else writer.annotation(function.returns)
-    doc = docstring(function.doc, _arguments(function, names), _raised(writer, function))
+    if streams and streams.given:
+        returns = streams.given
+    word = "def" if streams and streams.given else "async def"
     end = f") -> {returns}:" if doc else f") -> {returns}: ..."
-    head = call(f"async def {function_name(function.name)}(", parameters, end, depth=1)
+    head = call(f"{word} {function_name(function.name)}(", parameters, end, depth=1)
     return [f"@{writer.scope.use('abc', 'abstractmethod')}", *head, *indented(doc)]
 
 
-def _defaults(writer: Writer, parameters: tuple[Field, ...]) -> list[str]:
+def _defaults(writer: Writer, parameters: tuple[Field, ...], streams: StreamTypes | None) -> list[str]:
     """What each parameter has where a caller leaves it out; nothing where one behind it has nothing."""
     texts: list[str] = []
     can_have = True
-    for one in reversed(parameters):
+    for index, one in reversed([*enumerate(parameters)]):
         text = _default(writer, one) if can_have else ""
+        if streams and index == streams.index:
+            text = streams.default if can_have else ""
         can_have = can_have and bool(text)
         texts.append(text)
     return texts[::-1]

@@ -99,6 +99,78 @@ def test_rows_of_the_table(function: str, line: str) -> None:
     assert row(function) == line
 
 
+IN = '(callosum.stream = "in")'
+
+
+@pytest.mark.parametrize(
+    ("function", "both", "stub"),
+    [
+        (
+            'A f(1: string a) (callosum.stream = "server")',
+            "def f(self, a: str) -> AsyncIterator[A]: ...",
+            "def f(self, a: str) -> ReceiveStream[A]: ...",
+        ),
+        (
+            f'A f(1: i32 a = 1, 2: binary b {IN}) (callosum.stream = "client")',
+            "async def f(self, a: int, b: AsyncIterator[bytes]) -> A: ...",
+            "async def f(self, a: int, b: AsyncIterable[bytes]) -> A: ...",
+        ),
+        (
+            f'void f(1: E class {IN}) (callosum.stream = "client")',
+            "async def f(self, class_: AsyncIterator[E]) -> None: ...",
+            "async def f(self, class_: AsyncIterable[E]) -> None: ...",
+        ),
+        (
+            f'list<A> f(1: i32 a = 1, 2: A b {IN}) (callosum.stream = "bidi")',
+            "def f(self, a: int, b: AsyncIterator[A]) -> AsyncIterator[list[A]]: ...",
+            "def f(self, a: int = 1, b: AsyncIterable[A] | None = None) -> BidiStream[A, list[A]]: ...",
+        ),
+        (
+            f'A f(1: A b {IN}, 2: i32 a) (callosum.stream = "bidi")',
+            "def f(self, b: AsyncIterator[A], a: int) -> AsyncIterator[A]: ...",
+            "def f(self, b: AsyncIterable[A] | None, a: int) -> BidiStream[A, A]: ...",
+        ),
+        (
+            'A f(1: i32 a) (streaming.mode = "bidirectional")',
+            "def f(self, a: AsyncIterator[int]) -> AsyncIterator[A]: ...",
+            "def f(self, a: AsyncIterable[int] | None = None) -> BidiStream[int, A]: ...",
+        ),
+    ],
+)
+def test_methods_that_stream_have_a_second_type_in_the_stub(function: str, both: str, stub: str) -> None:
+    made = service(f"enum E {{ X }} struct A {{ 1: i32 a }} service S {{ {function} }}")
+    like, _, rest = made.partition("class SStub")
+    stubs, _, handler = rest.partition("class SHandler")
+    for text, line in ((like, both), (stubs, stub)):
+        assert text.split("@abstractmethod\n")[1].split("\n\n")[0].strip() == line
+    assert "def f(" not in handler
+
+
+def test_what_streams_not_stands_once() -> None:
+    made = service(
+        'struct A {} service S { A f() A g() (callosum.stream = "server") A h() (streaming.mode = "unary") }'
+    )
+    assert [made.count(f"def {name}(") for name in "fgh"] == [1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [
+        ('i32 f() (callosum.stream = "server")', 'function("f", "i32", annotations={"callosum.stream": "server"}),'),
+        (
+            f'void f(1: i32 a {IN}) (callosum.stream = "client")',
+            'function(|"f",|"void",|stream(parameter(1, "a", "i32")),|annotations={"callosum.stream": "client"},|),',
+        ),
+        (
+            'i8 f(1: required i8 a) (streaming.mode="bidi")',
+            'function(|"f",|"i8",|stream(required_parameter(1, "a", "i8")),|annotations={"streaming.mode": "bidi"},|),',
+        ),
+    ],
+)
+def test_rows_of_methods_that_stream(function: str, line: str) -> None:
+    assert "|".join(one.strip() for one in row(function).split("\n")) == line
+
+
 def test_annotations_and_names_of_a_service() -> None:
     assert 'annotations={"callosum.name": "my.S"}' in service('service S {} (callosum.name = "my.S", x = "y")')
     made = writer("service class {}")
