@@ -29,6 +29,8 @@ CHUNK: Final = MIB
 FILE: Final = 256 * MIB
 """Bytes of the file that is sent: it lies in the page cache, and so does what is written, until the end."""
 WARM_UP: Final = 0.2
+SERVER: Final = "TRANSFER_SERVER"
+"""What tells the client the number of the server's process."""
 RAW, GRPC = "pyzmq", "grpc"
 TITLES: Final = {
     RAW: "pyzmq PUSH/PULL, no copy",
@@ -81,7 +83,10 @@ class Meter:
         self._seconds = seconds
         self._begin = time.perf_counter() + WARM_UP
         self._size = 0
+        self._cpu = 0.0
         self.rate = 0.0
+        self.cpu = 0.0
+        """Milliseconds of CPU for 1 GiB, of this process; or of both, where the system says what the other has used."""
 
     def count(self, size: int) -> bool:
         """Whether the time is over."""
@@ -90,22 +95,42 @@ class Meter:
             return False
         if not self._size:
             self._begin = now
+            self._cpu = cpu_seconds()
         elif now - self._begin > self._seconds:
             self.rate = self._size / (now - self._begin)
+            self.cpu = (cpu_seconds() - self._cpu) * 1000 / (self._size / 2**30)
             return True
         self._size += size
         return False
 
 
-async def down(stub: Any, seconds: float) -> float:
+Figures = dict[str, float]
+"""``rate``, bytes per second; ``cpu_ms`` for 1 GiB."""
+
+
+def figures(meter: Meter) -> Figures:
+    return {"rate": meter.rate, "cpu_ms": meter.cpu}
+
+
+def cpu_seconds() -> float:
+    """Of this process and of the server's, whose number stands in the environment."""
+    path = Path("/proc") / os.environ.get(SERVER, "") / "stat"
+    used = time.process_time()
+    if path.is_file():
+        user, system = path.read_text().rpartition(")")[2].split()[11:13]
+        used += (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
+async def down(stub: Any, seconds: float) -> Figures:
     meter = Meter(seconds)
     async for chunk in stub.give():
         if meter.count(len(chunk)):
             break
-    return meter.rate
+    return figures(meter)
 
 
-async def up(stub: Any, seconds: float) -> float:
+async def up(stub: Any, seconds: float) -> Figures:
     meter = Meter(seconds)
     chunk = bytes(CHUNK)
 
@@ -114,14 +139,14 @@ async def up(stub: Any, seconds: float) -> float:
             yield chunk
 
     await stub.take(chunks())
-    return meter.rate
+    return figures(meter)
 
 
 class _Over(Exception):
     """The time is over."""
 
 
-async def checked(stub: Any, seconds: float) -> float:
+async def checked(stub: Any, seconds: float) -> Figures:
     meter = Meter(seconds)
 
     async def consume(piece: memoryview) -> None:
@@ -131,23 +156,24 @@ async def checked(stub: Any, seconds: float) -> float:
     try:
         await files.receive(stub.checked(), consume)
     except _Over:
-        return meter.rate
+        return figures(meter)
     raise AssertionError("it has no end")
 
 
-async def file(stub: Any, seconds: float) -> float:
+async def file(stub: Any, seconds: float) -> Figures:
     """One file, whole: with what is at its end, but for waiting for the disk."""
     del seconds
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:  # noqa: S108 - no disk
         source = Path(folder) / "source"
         source.write_bytes(os.urandom(MIB) * (FILE // MIB))
-        begin = time.perf_counter()
+        begin, cpu = time.perf_counter(), cpu_seconds()
         await files.receive(stub.file(str(source)), Path(folder) / "target")
-        return FILE / (time.perf_counter() - begin)
+        cpu = (cpu_seconds() - cpu) * 1000 / (FILE / 2**30)
+        return {"rate": FILE / (time.perf_counter() - begin), "cpu_ms": cpu}
 
 
 async def call_callosum(way: str, address: str, seconds: float) -> dict[str, float]:
-    ways: dict[str, Callable[[Any, float], Awaitable[float]]] = {
+    ways: dict[str, Callable[[Any, float], Awaitable[Figures]]] = {
         "down": down,
         "up": up,
         "checked": checked,
@@ -157,7 +183,7 @@ async def call_callosum(way: str, address: str, seconds: float) -> dict[str, flo
         stub = peer.stub(idl.Transfer)
         if way == "latency":
             return await latency(stub, seconds)
-        return {"rate": await ways[way](stub, seconds)}
+        return await ways[way](stub, seconds)
 
 
 async def small_calls(stub: Any, seconds: float) -> list[float]:
@@ -183,7 +209,7 @@ async def latency(stub: Any, seconds: float) -> dict[str, float]:
     busy = await small_calls(stub, seconds)
     rate = await running
     return {
-        "share": rate / alone,
+        "share": rate["rate"] / alone["rate"],
         "idle_p50_us": percentile(idle, 0.5) * 1e6,
         "idle_p99_us": percentile(idle, 0.99) * 1e6,
         "busy_p50_us": percentile(busy, 0.5) * 1e6,
@@ -222,7 +248,7 @@ async def call_grpc(address: str, seconds: float) -> dict[str, float]:
             if meter.count(len(chunk)):
                 break
         stream.cancel()
-    return {"rate": meter.rate}
+    return figures(meter)
 
 
 def serve_raw() -> None:
@@ -245,7 +271,7 @@ def call_raw(address: str, seconds: float) -> dict[str, float]:
         socket.connect(address)
         while not meter.count(len(socket.recv(copy=False))):
             pass
-    return {"rate": meter.rate}
+    return figures(meter)
 
 
 def role(words: list[str]) -> None:
@@ -278,24 +304,32 @@ def measure_one(way: str, seconds: float) -> dict[str, float]:
             assert server.stdout is not None
             address = server.stdout.readline().strip()
             client = [*program, "call", way, address, str(seconds)]
-            figures: dict[str, float] = json.loads(subprocess.run(client, capture_output=True, text=True, check=True).stdout)
+            found: Figures = json.loads(
+                subprocess.run(
+                    client, capture_output=True, text=True, check=True, env={**os.environ, SERVER: str(server.pid)}
+                ).stdout
+            )
         finally:
             server.kill()
-    return figures
+    return found
 
 
 def measure(rounds: int, seconds: float, ways: list[str]) -> dict[str, dict[str, float]]:
     """By way: the median rate, and of the ratios to the raw rate of the same round; the small calls' times."""
     rates: dict[str, list[float]] = {way: [] for way in ways}
+    cpus: dict[str, list[float]] = {way: [] for way in ways}
     calls: list[dict[str, float]] = []
     for number in range(1, rounds + 1):
         print(f"large data, round {number} of {rounds}", file=sys.stderr)
         for way in ways:
-            rates[way].append(measure_one(way, seconds)["rate"])
+            one = measure_one(way, seconds)
+            rates[way].append(one["rate"])
+            cpus[way].append(one["cpu_ms"])
         calls.append(measure_one("latency", seconds))
     found = {
         way: {
             "rate": statistics.median(rates[way]),
+            "cpu_ms": statistics.median(cpus[way]),
             "of_raw": statistics.median(a / b for a, b in zip(rates[way], rates[RAW], strict=True)),
         }
         for way in ways
@@ -311,12 +345,12 @@ def measure(rounds: int, seconds: float, ways: list[str]) -> dict[str, dict[str,
 def text(found: dict[str, dict[str, float]]) -> str:
     """The tables."""
     lines = ["Large data one way, chunks of 1 MiB, over tcp loopback", ""]
-    lines.append(f"{'':38}{'MB/s':>8}{'of pyzmq':>10}{'of grpc':>10}")
+    lines.append(f"{'':38}{'MB/s':>8}{'of pyzmq':>10}{'of grpc':>10}{'CPU ms/GiB':>13}")
     for way, title in TITLES.items():
         if way in found:
             one = found[way]
             of_grpc = f"{one['of_grpc']:9.2f}x" if "of_grpc" in one else ""
-            lines.append(f"{title:38}{one['rate'] / 1e6:8.0f}{one['of_raw']:9.2f}x{of_grpc}")
+            lines.append(f"{title:38}{one['rate'] / 1e6:8.0f}{one['of_raw']:9.2f}x{of_grpc:>10}{one['cpu_ms']:13.0f}")
     calls = found["latency"]
     limit = max(5 * calls["idle_p99_us"], 5000)
     verdict = "reached" if calls["busy_p99_us"] < limit and calls["share"] >= 0.5 else "SHORT"
