@@ -11,7 +11,7 @@ import platform
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks import measure, peers, report
+from benchmarks import measure, peers, report, transfer
 from benchmarks.targets import targets
 from benchmarks.workloads import NAMES as WORKLOADS
 
@@ -102,6 +102,9 @@ def main() -> None:
     }
     options.json.write_text(json.dumps(document, indent=2) + "\n")
     print(f"\n{report.text(results, reached)}")
+    if options.workloads == WORKLOADS and options.peers == peers.NAMES:
+        found = transfer.measure(wanted.rounds, min(1.0, wanted.seconds), transfer.installed())
+        print(f"\n{transfer.text(found)}")
 
 
 if __name__ == "__main__":
