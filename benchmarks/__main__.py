@@ -11,7 +11,7 @@ import platform
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks import blocking, measure, overload, peers, policies, report
+from benchmarks import blocking, measure, overload, peers, policies, report, transfer
 from benchmarks.targets import targets
 from benchmarks.workloads import NAMES as WORKLOADS
 
@@ -122,6 +122,9 @@ def main() -> None:
         print(f"\n{report.aligned(policies.rows(by_policy))}")
     if under_load is not None:
         print(f"\n{report.aligned(overload.rows(under_load))}")
+    if options.workloads == WORKLOADS and options.peers == peers.NAMES:
+        found = transfer.measure(wanted.rounds, min(1.0, wanted.seconds), transfer.installed())
+        print(f"\n{transfer.text(found)}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,6 +19,7 @@ from callosum.protocol.calls import SessionState
 from callosum.protocol.core import SessionCore
 from callosum.protocol.limits import STREAM_WINDOW
 from callosum.streams import BidiStream, ReceiveStream
+from callosum.testing import serve_in_memory
 from tests.services import Pair, Refusal, Streams, make_service, paired, run, settle, until
 
 
@@ -291,6 +294,200 @@ def test_a_forgotten_stream_is_closed_and_reported(caplog):
 
     run(main())
     assert "a stream of Streams/tail was forgotten and is closed" in caplog.text
+
+
+def test_a_stream_that_another_thread_forgets_is_closed(caplog):
+    async def main() -> None:
+        async with streaming() as (stub, handler, _):
+            held = [stub.tail("2 wait")]
+            await anext(held[0])
+
+            def forget() -> None:
+                with pytest.warns(ResourceWarning, match="was forgotten"):
+                    held.clear()
+
+            await asyncio.to_thread(forget)
+            await until(lambda: handler.ended == ["2 wait"])
+
+    run(main())
+    assert "was forgotten" in caplog.text
+
+
+def test_a_stream_that_sends_and_is_forgotten_is_closed():
+    ended = []
+
+    async def endless() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "x" * 1000
+        finally:
+            ended.append(True)
+
+    async def main() -> None:
+        async with streaming() as (stub, handler, _):
+            stream = stub.talk(endless())
+            await anext(stream)
+            with pytest.warns(ResourceWarning, match="was forgotten"):
+                del stream
+            await until(lambda: ended and handler.ended)
+
+    run(main())
+
+
+def test_a_stream_that_is_forgotten_when_its_loop_has_closed_is_reported():
+    held: list[Any] = []
+
+    async def main() -> None:
+        async with serve_in_memory({Streams: StreamHandler()}) as peer:
+            held.append(peer.stub(Streams).tail("1 wait"))
+            await anext(held[0])
+
+    run(main())
+    with pytest.warns(ResourceWarning, match="was forgotten"):
+        held.clear()
+
+
+@pytest.mark.parametrize("what", ["break", "hold", "forget in a cycle"])
+def test_the_end_of_the_interpreter_is_quiet_but_for_the_report(what):
+    """In a process of its own, with all warnings."""
+    program = f"""
+import asyncio, sys
+from tests.test_streams import StreamHandler, Streams
+from callosum.testing import serve_in_memory
+
+what = {what!r}
+held = []
+
+async def main():
+    async with serve_in_memory({{Streams: StreamHandler()}}) as peer:
+        stub = peer.stub(Streams)
+        if what == "break":
+            for _ in range(20):
+                async for item in stub.tail("2 wait"):
+                    break
+            async for item in stub.talk(endless()):
+                break
+            return
+        stream = stub.tail("2 wait")
+        await anext(stream)
+        held.append(stream)
+        if what != "hold":
+            held.append(held)
+            del stream
+            globals().pop("held")
+
+async def endless():
+    while True:
+        yield "x"
+
+asyncio.run(main(), debug=True)
+print("done")
+"""
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "done\n"
+    complaints = [
+        line for line in done.stderr.splitlines() if line and "forgotten" not in line and not line.startswith(" ")
+    ]
+    slow = [line for line in complaints if line.startswith("Executing")]  # what asyncio's debug mode says
+    assert complaints == slow
+    assert ("was forgotten" in done.stderr) is (what != "break")
+
+
+def test_closing_twice_and_using_what_is_closed():
+    async def main() -> None:
+        async with streaming() as (stub, handler, _):
+            stream = stub.talk()
+            await stream.send("a")
+            await asyncio.gather(stream.aclose(), stream.aclose())
+            await stream.aclose()
+            await until(lambda: handler.ended == ["talk"])
+            assert [item async for item in stream] == []
+            with pytest.raises(StopAsyncIteration):
+                await anext(stream)
+            for use in (stream.send("b"), stream.end(), stream.__aenter__()):
+                with pytest.raises(ConfigurationError, match="the stream of Streams/talk is closed"):
+                    await use
+            unused = stub.tail("1")
+            await unused.aclose()
+
+    run(main())
+
+
+def test_closing_that_is_cancelled_has_left_already():
+    async def slow() -> AsyncIterator[str]:
+        try:
+            yield "a"
+            await asyncio.sleep(1000)
+        finally:
+            await asyncio.sleep(5)
+
+    async def main() -> None:
+        async with streaming() as (stub, handler, _):
+            stream = stub.talk(slow())
+            assert await anext(stream) == "A"
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1):
+                    await stream.aclose()
+            assert handler.ended == ["talk"]
+            await asyncio.sleep(5)
+
+    run(main())
+
+
+def test_a_loop_in_a_context_may_be_left_and_another_begun():
+    async def main() -> None:
+        async with streaming() as (stub, _, _), stub.tail("300") as stream:
+            got: list[str] = []
+            while len(got) < 300:
+                async for item in stream:
+                    got.append(item)
+                    if len(got) % 7 == 0:
+                        break
+                else:
+                    break
+            assert got == [str(number) for number in range(300)]
+            assert [item async for item in stream] == []
+
+    run(main())
+
+
+def test_a_loop_whose_body_closes_the_stream_ends():
+    async def main() -> None:
+        async with streaming() as (stub, handler, _):
+            stream = stub.tail("5 wait")
+            got = []
+            async for item in stream:
+                got.append(item)
+                await stream.aclose()
+            assert got == ["0"]
+            await until(lambda: handler.ended)
+
+    run(main())
+
+
+def test_leaving_a_loop_is_prompt():
+    """The other side is told after two turns of the loop, without any time passing."""
+
+    async def main() -> None:
+        async with streaming() as (stub, handler, _):
+            for leave in ("break", "raise"):
+                handler.ended.clear()
+                try:
+                    async for _ in stub.tail("2 wait"):
+                        if leave == "break":
+                            break
+                        raise LookupError
+                except LookupError:
+                    pass
+                before = asyncio.get_running_loop().time()
+                await settle(8)
+                assert handler.ended == ["2 wait"]
+                assert asyncio.get_running_loop().time() == before
+
+    run(main())
 
 
 def test_many_streams_beside_calls():
