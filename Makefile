@@ -64,6 +64,7 @@ covered:
 
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(BENCH)
+	$(BIN)/python -m benchmarks --blocking
 	$(BIN)/python -m benchmarks.codecs --json benchmarks/results/codecs.json
 
 fuzz: $(VENV)/.test

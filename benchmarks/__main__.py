@@ -11,11 +11,14 @@ import platform
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks import measure, peers, report, transfer
+from benchmarks import blocking, measure, overload, peers, policies, report, transfer
 from benchmarks.targets import targets
 from benchmarks.workloads import NAMES as WORKLOADS
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
+OF_CALLOSUM = (policies.NAME, overload.NAME, transfer.NAME)
+"""What is measured of callosum alone."""
+EVERYTHING = (*WORKLOADS, *OF_CALLOSUM)
 LIBRARIES = ("callosum", "grpcio", "grpclib", "msgpack", "pycapnp", "pyzmq", "thrift", "thriftpy2", "uvloop")
 
 
@@ -31,13 +34,16 @@ def arguments() -> argparse.Namespace:
         "--peers", nargs="+", choices=peers.NAMES, default=peers.NAMES, metavar="PEER", help=", ".join(peers.NAMES)
     )
     parser.add_argument(
-        "--workloads", nargs="+", choices=WORKLOADS, default=WORKLOADS, metavar="WORKLOAD", help=", ".join(WORKLOADS)
+        "--workloads", nargs="+", choices=EVERYTHING, default=EVERYTHING, metavar="WORKLOAD", help=", ".join(EVERYTHING)
     )
     parser.add_argument("--uvloop", action="store_true", help="measure on uvloop as well, as a second column")
     parser.add_argument(
         "--tune-malloc",
         action="store_true",
         help="keep large blocks in the processes, of all peers alike; the 1 MiB echo is measured both ways anyhow",
+    )
+    parser.add_argument(
+        "--blocking", action="store_true", help="instead: calls that block, beside grpc's sync API (blocking.json)"
     )
     parser.add_argument("--json", type=Path, default=RESULTS, help=f"where the figures go (default: {RESULTS.name})")
     return parser.parse_args()
@@ -50,7 +56,7 @@ def plan(options: argparse.Namespace) -> measure.Plan:
         rounds=options.rounds or rounds,
         seconds=options.seconds or seconds,
         loops=("default", "uvloop") if options.uvloop else ("default",),
-        workloads=tuple(options.workloads),
+        workloads=tuple(name for name in options.workloads if name not in OF_CALLOSUM),
         malloc="tuned" if options.tune_malloc else "default",
         bursts_of_others=bursts,
     )
@@ -89,8 +95,19 @@ def main() -> None:
     """Measure and report. A target that is short is said, and is no failure: machines differ."""
     options = arguments()
     wanted = plan(options)
+    if options.blocking:
+        blocking.report(wanted.rounds, wanted.seconds)
+        return
     results = measure.all_peers(list(installed(options.peers)), wanted)
     reached = targets(results["default"])
+    own = options.workloads if "callosum" in options.peers else ()
+    by_policy = policies.measure(wanted.rounds, wanted.seconds) if policies.NAME in own else None
+    under_load = overload.measure(wanted.rounds, 2 * wanted.seconds) if overload.NAME in own else None
+    large = transfer.measure(wanted.rounds, wanted.seconds / 2, transfer.installed()) if transfer.NAME in own else None
+    if large is not None:
+        reached += transfer.targets(large)
+    if under_load is not None:
+        reached += overload.targets(under_load)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "machine": machine(),
@@ -98,13 +115,19 @@ def main() -> None:
         "seconds": wanted.seconds,
         "malloc": wanted.malloc,
         "results": results,
+        "policies": by_policy,
+        "overload": under_load,
+        "large_data": large,
         "targets": [target.as_dict() for target in reached],
     }
     options.json.write_text(json.dumps(document, indent=2) + "\n")
     print(f"\n{report.text(results, reached)}")
-    if options.workloads == WORKLOADS and options.peers == peers.NAMES:
-        found = transfer.measure(wanted.rounds, min(1.0, wanted.seconds), transfer.installed())
-        print(f"\n{transfer.text(found)}")
+    if by_policy is not None:
+        print(f"\n{report.aligned(policies.rows(by_policy))}")
+    if under_load is not None:
+        print(f"\n{report.aligned(overload.rows(under_load))}")
+    if large is not None:
+        print(f"\n{report.aligned(transfer.rows(large))}\n{transfer.small_calls_text(large)}")
 
 
 if __name__ == "__main__":

@@ -8,17 +8,18 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks import peers
+from benchmarks import compression, peers
 from benchmarks.contract import Peer
 from benchmarks.process import Setting, Worker, workers
 from benchmarks.worker import RESIDENT
-from benchmarks.workloads import BURST, MEMORY, NAMES, TUNED, WORKLOADS, Workload
+from benchmarks.workloads import BURST, COMPRESSION, MEMORY, NAMES, TUNED, WORKLOADS, Workload
 
 Figures = dict[str, float]
 """Of a rate: ``p50_us``, ``p99_us`` (one at a time), ``rate``, ``client_cpu_us`` and ``server_cpu_us`` a call; of the
 memory ``server_kib`` and ``client_kib``; of the burst ``server_held_ms``, ``client_held_ms`` and the like."""
 ByLoad = dict[str, Figures]
-"""By the number of calls in flight; of the memory, ``idle`` (a connection) and ``parked`` (a call)."""
+"""By the number of calls in flight; of the memory, ``idle`` (a connection) and ``parked`` (a call); of the compression,
+by its name."""
 Turn = dict[str, ByLoad]
 """By workload; ``_tuned`` at the end of a name tells the setting of malloc."""
 Results = dict[str, Turn]
@@ -165,6 +166,8 @@ def one_turn(name: str, loop: str, plan: Plan, number: int) -> Turn:
         turn[MEMORY] = memory(name, setting)
     if BURST in plan.workloads and peer.bursts and (name == "callosum" or number <= plan.bursts_of_others):
         turn[BURST] = burst(name, setting)
+    if COMPRESSION in plan.workloads and (name, loop) == ("callosum", "default"):
+        turn[COMPRESSION] = compression.measure(plan.seconds)
     return turn
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks import peers
 from benchmarks.measure import BURST_CALLS, Figures, Results, Turn
 from benchmarks.targets import Target
-from benchmarks.workloads import BURST, MEMORY, MIB, TUNED, WORKLOADS
+from benchmarks.workloads import BURST, COMPRESSION, KIB, MEMORY, MIB, TUNED, WORKLOADS
 
 Row = tuple[str, ...]
 NOTHING = "-"
@@ -16,6 +16,7 @@ NOTHING = "-"
 RATE_COLUMNS = ("1: p50 µs", "p99 µs", "8: calls/s", "100: calls/s", "1,000: calls/s", "CPU µs/call at 100")
 LARGE_COLUMNS = ("1: MB/s", "8: MB/s", "CPU µs/call at 8", "tuned 1: MB/s", "8: MB/s", "CPU µs/call at 8")
 RESOURCE_COLUMNS = ("idle connection KiB", "call KiB, server", "client", "hold ms, server", "client", "burst s")
+COMPRESSION_COLUMNS = ("arguments KiB", "of plain", "1: p50 µs", "8: calls/s", "of plain")
 LOOP_COLUMNS = ("p50 µs", "on uvloop", "100: calls/s", "on uvloop", "1,000: calls/s", "on uvloop")
 
 
@@ -39,6 +40,9 @@ def tables(results: dict[str, Results]) -> Iterator[Table]:
         yield from _table(f"{WORKLOADS['echo_1m'].title}{where}", LARGE_COLUMNS, rows)
         rows = [(title, *_resources(turn)) for title, turn in _having(by_peer, MEMORY, BURST)]
         yield from _table(f"memory, and a burst of {BURST_CALLS:,} calls{where}", RESOURCE_COLUMNS, rows)
+        for _, turn in _having(by_peer, COMPRESSION):
+            title = f"callosum, 64 KiB there and back, compressed{where}"
+            yield from _table(title, COMPRESSION_COLUMNS, list(_compressed(turn[COMPRESSION])))
     yield from _loops(results)
 
 
@@ -86,6 +90,17 @@ def _resources(turn: Turn) -> Iterator[str]:
     yield _number(burst, "server_held_ms", 1)
     yield _number(burst, "client_held_ms", 1)
     yield _number(burst, "seconds", 1)
+
+
+def _compressed(by_name: dict[str, Figures]) -> Iterator[Row]:
+    for key, figures in by_name.items():
+        method, _, name = key.partition(" ")
+        plain = by_name[f"{method} none"]
+        share = f"{figures['bytes'] / plain['bytes']:.2f}", f"{figures['rate'] / plain['rate']:.2f}"
+        size, p50 = _number(figures, "bytes", 1, 1 / KIB), _number(figures, "p50_us")
+        what = "structs" if method == "echo" else "JSON text"
+        title = f"{what}, {'plain' if name == 'none' else name}"
+        yield title, size, share[0], p50, _number(figures, "rate"), share[1]
 
 
 def _loops(results: dict[str, Results]) -> Iterator[Table]:

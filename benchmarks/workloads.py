@@ -58,7 +58,9 @@ TUNED = "_tuned"
 """What the name of a workload ends with where both processes have run `callosum.tune_malloc`."""
 MEMORY, BURST = "memory", "burst"
 """Two more, which are no rates."""
-NAMES = (*WORKLOADS, MEMORY, BURST)
+COMPRESSION = "compression"
+"""Of callosum alone: 64 KiB, plain and compressed."""
+NAMES = (*WORKLOADS, MEMORY, BURST, COMPRESSION)
 
 
 class WrongAnswerError(AssertionError):

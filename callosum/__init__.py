@@ -1,6 +1,7 @@
 """callosum: an async RPC framework. Services are defined in an IDL, carried by a session that survives broken links."""
 
-from callosum import auth
+from callosum import auth, blocking
+from callosum.compression import Compression
 from callosum.connecting import ConnectEndpoint
 from callosum.context import Call, current_call, current_peer, deadline
 from callosum.endpoints import connect, listen
@@ -35,7 +36,9 @@ from callosum.malloc import tune_malloc
 from callosum.peer import Peer, PeerState
 from callosum.protocol.limits import Limits
 from callosum.service import Cardinality, Method, Service, ServiceClass, service_of
+from callosum.session.scheduling import OrderedReplies, SerializedByKey, Unordered
 from callosum.streams import BidiStream, ReceiveStream
+from callosum.threads import in_thread
 
 __all__ = [
     "AuthenticationError",
@@ -46,6 +49,7 @@ __all__ = [
     "Cardinality",
     "Code",
     "CodecError",
+    "Compression",
     "ConfigurationError",
     "ConnectEndpoint",
     "ConnectError",
@@ -61,6 +65,7 @@ __all__ = [
     "ListenEndpoint",
     "Method",
     "Next",
+    "OrderedReplies",
     "Outcome",
     "Peer",
     "PeerState",
@@ -70,17 +75,21 @@ __all__ = [
     "ResourceExhausted",
     "Retry",
     "RpcError",
+    "SerializedByKey",
     "Service",
     "ServiceClass",
     "TransportError",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "Unordered",
     "auth",
+    "blocking",
     "connect",
     "current_call",
     "current_peer",
     "deadline",
+    "in_thread",
     "listen",
     "service_of",
     "tune_malloc",

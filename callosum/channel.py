@@ -8,10 +8,12 @@ IDL and no network. The session implements the first and feeds the second; a for
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from callosum.compression import Compression, PackedBody
 from callosum.context import Carrier, Key, Metadata
 from callosum.errors import Code, Detail, Outcome
 from callosum.service import Body, Method, MethodCodec
@@ -28,7 +30,7 @@ class Channel(ABC):
         """The encoding for a method that both sides know: its name as the request carries it, and its callables."""
 
     @abstractmethod
-    def call(
+    def call(  # noqa: PLR0917 - a keyword costs more, and every call passes through here
         self,
         method: Method,
         codec: str,
@@ -37,8 +39,11 @@ class Channel(ABC):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
-    ) -> Awaitable[Body]:
+        compression: Compression | None = None,
+    ) -> Awaitable[Body | PackedBody]:
         """One request and its reply: the bytes of a result or of a declared exception.
+
+        They come as a `PackedBody` where the other side has compressed them.
 
         Of a oneway nothing comes back: it returns b"" when the request was handed to a connection.
 
@@ -54,13 +59,14 @@ class Channel(ABC):
             key: The request key, or None.
             metadata: What travels with the call.
             parent: The id of the call in whose handler it is made, where that came over this channel; 0 without.
+            compression: What the bodies are compressed with, where the other side can; None: nothing is asked for.
 
         Raises:
             RpcError, TransportError: With a true ``outcome``.
         """
 
     @abstractmethod
-    def open_stream(
+    def open_stream(  # noqa: PLR0917 - as call()
         self,
         method: Method,
         codec: str,
@@ -69,6 +75,7 @@ class Channel(ABC):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
+        compression: Compression | None = None,
     ) -> ItemStream:
         """One request of a method that streams, made at once: this side's end of it.
 
@@ -138,6 +145,13 @@ class ItemStream(ABC):
     def cancel(self) -> None:
         """Leave: of the caller, the handler is cancelled; of a handler, no more items are received. Nothing raises."""
 
+    @abstractmethod
+    def abort(self, failure: Exception) -> bool:
+        """Leave, of the caller, because of a failure on this side: it is the outcome of the call from now on.
+
+        False where the call has an outcome already, which stays then.
+        """
+
 
 class Inbound(Carrier):
     """One incoming call, as whatever carries it brings it to the dispatcher.
@@ -151,6 +165,9 @@ class Inbound(Carrier):
         arguments: What the handler is called with, set by the dispatcher.
         target: What runs it, set by the dispatcher.
         worker: Who runs it, set by the dispatcher.
+        lane: What `Dispatcher.join` gave for its caller.
+        place: Its place in the order of its key, set by the dispatcher; None where it has none.
+        since: Since when it waits or, later, runs: on the loop's clock, set by the dispatcher where it looks at it.
     """
 
     __slots__ = ()
@@ -159,6 +176,18 @@ class Inbound(Carrier):
     arguments: Any  # a tuple of values of any IDL type
     target: Any  # the dispatcher's own
     worker: Any  # the dispatcher's own
+    lane: Any  # the dispatcher's own
+    place: Any = None  # the dispatcher's own
+    since: Any  # a float; slots are the subclass's
+
+    @property
+    def carries_key(self) -> bool:
+        """Whether a request key can come with the call; where not, the dispatcher computes those that the IDL names."""
+        return True
+
+    def makers(self) -> Iterator[Inbound]:
+        """The calls of this side in whose handlers it is made, by however many calls to and fro; the nearest first."""
+        return iter(())
 
     @property
     def items(self) -> ItemStream | None:
@@ -174,6 +203,15 @@ class Inbound(Carrier):
         """Whether the carrier keeps the call, and submits it again later: where its peer takes replies too slowly."""
         return False
 
+    def unpacked(self) -> AbstractContextManager[Body]:
+        """The body of a request that is compressed, for as long as its handler runs.
+
+        Raises:
+            DecodeError: It is damaged, over the limit, or compressed with something that this side did not offer.
+            ResourceExhausted: The other side's calls take too much already.
+        """
+        return nullcontext(self.request.body)  # of a carrier that compresses nothing
+
     @abstractmethod
     def start(self) -> bool:
         """The handler is about to be started; False where the caller is gone and it must not be."""
@@ -181,6 +219,13 @@ class Inbound(Carrier):
     @abstractmethod
     def reply(self, body: Body) -> None:
         """The result, or a declared exception."""
+
+    def is_departing(self, then: Callable[[], None]) -> bool:  # noqa: ARG002 - the contract's
+        """Whether its answer is on its way for so long that later ones may overtake it: ``then`` is called at the end.
+
+        To be asked once, right after the answer.
+        """
+        return False
 
     @abstractmethod
     def fail(self, failure: Failure) -> None:
@@ -214,11 +259,17 @@ class Flushable(Protocol):
 class Dispatcher(Protocol):
     """What takes incoming calls to their handlers."""
 
+    def join(self, peer: Peer) -> Any:  # the dispatcher's own
+        """The session of a peer has opened: what its calls have as their ``lane``. Never raises."""
+
+    def expect(self, call: Inbound) -> None:
+        """A call with a key has begun to arrive: `submit` follows, or `abandon`."""
+
     def submit(self, call: Inbound) -> None:
         """Take a call; it is answered, now or later, by the methods of the call."""
 
     def abandon(self, call: Inbound) -> None:
-        """The caller of a submitted call is gone: drop it from the queue, or cancel its handler."""
+        """The caller of an expected or submitted call is gone: drop it from the queue, or cancel its handler."""
 
     def drained(self) -> None:
         """A run of `submit` is over: handlers may start."""

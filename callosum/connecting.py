@@ -210,7 +210,7 @@ class ConnectEndpoint:
     """What `connect` returns: ``async with`` opens it and gives the `Peer`.
 
     Attributes:
-        counters: What was counted: connections, sessions, calls, refusals by reason.
+        counters: What was counted: connections, sessions, calls, refusals by reason, bytes that were compressed.
         peer: The engine's: what entering gives.
         session: The engine's: the session that new calls take.
     """
@@ -251,9 +251,9 @@ class ConnectEndpoint:
         expect_large_blocks()
         if self._lines:
             raise ConfigurationError("this connect() was entered before; call connect() again for another peer")
-        self._dispatcher.workers.open()
+        self._dispatcher.open()
         self._first = asyncio.get_running_loop().create_future()
-        self.peer = Peer(self, self._settings.timeout, self._settings.chain())
+        self.peer = Peer(self, self._settings.timeout, self._settings.chain(), self._settings.compression)
         self._start_line()
         try:
             if self._connect_timeout is not None:
@@ -312,7 +312,7 @@ class ConnectEndpoint:
         for line in self._lines:
             line.session.close(ResetCode.CLOSED, "the endpoint was closed")
         self.peer.close()
-        await self._dispatcher.workers.close()
+        await self._dispatcher.close()
         if not self._first.done():
             self._first.cancel()
         elif not self._first.cancelled():
@@ -336,7 +336,8 @@ class ConnectEndpoint:
         buffer = resend_budget.open_buffer(lambda: end_slow_soon(loop, session))
         core = SessionCore(Role.CONNECTOR, self._terms, buffer)
         core.gate = Gate.OPEN if self.on_connect is None else Gate.AHEAD
-        session = Session(core, self._dispatcher, owner, self._counts, self._settings.on_difference)
+        settings = self._settings
+        session = Session(core, self._dispatcher, owner, self._counts, settings.on_difference, settings.compression)
         session.peer = self.peer
         return session
 

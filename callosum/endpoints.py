@@ -10,6 +10,7 @@ import importlib.metadata
 from collections.abc import Callable, Sequence
 
 from callosum.auth.base import Insecure
+from callosum.compression import Compression, compression_of
 from callosum.connecting import ConnectEndpoint, OnConnect, Order
 from callosum.errors import ConfigurationError
 from callosum.interceptors import Interceptor
@@ -18,7 +19,12 @@ from callosum.protocol.limits import Limits
 from callosum.protocol.messages import Info
 from callosum.session.comparison import OnDifference
 from callosum.session.registry import Services
+from callosum.session.scheduling import Scheduling, Unordered
+from callosum.session.workers import Bounds
 from callosum.settings import Settings, addresses_of
+from callosum.threads import MAX_THREADS
+
+_UNORDERED = Unordered()
 
 
 def listen(
@@ -31,11 +37,17 @@ def listen(
     heartbeat: float = 2.0,
     grace: float = 30.0,
     limits: Limits | None = None,
+    scheduling: Scheduling = _UNORDERED,
     max_concurrency: int = 100,
     max_pending: int = 10_000,
+    max_concurrency_per_peer: int | None = None,
+    max_pending_per_peer: int | None = None,
+    max_queue_delay: float | None = None,
+    max_threads: int = MAX_THREADS,
     expose_errors: bool = False,
     strict: bool = False,
     reflection: bool = False,
+    compression: Compression | str | None = None,
 ) -> ListenEndpoint:
     """Serve services at one address or several; ``async with`` opens the endpoint.
 
@@ -49,12 +61,24 @@ def listen(
         heartbeat: Seconds of silence after which the other side is asked whether it lives.
         grace: Seconds for which a session without a connection is kept.
         limits: The bounds of each session.
+        scheduling: What a request key does to the calls that are served here: `Unordered`, `OrderedReplies` or
+            `SerializedByKey`; or a function from a peer to one of these, asked when the peer's session opens.
         max_concurrency: Handlers that run at a time.
         max_pending: Calls that wait for a handler; more are refused at once (ResourceExhausted, REJECTED).
+        max_concurrency_per_peer: Handlers of one peer that run at a time. Where a bound for each peer is set, calls are
+            taken from the peers in turns.
+        max_pending_per_peer: Calls of one peer that wait for a handler; more are refused at once.
+        max_queue_delay: Seconds after which a call that still waits is not started any more, but refused
+            (ResourceExhausted, REJECTED, with ``retry_after``). Without it, and besides, that is done where a call has
+            a deadline, and has waited so long that it would most likely miss it; with ``math.inf`` not even that.
+        max_threads: Threads in which handlers with `in_thread` run; the next one waits for a thread.
         expose_errors: Whether callers see type and text of exceptions that the IDL does not declare.
         strict: Whether calls of a service are refused where the peer has another version of it, or does not serve it.
             Without it they are made, and what differs is logged when the session opens; see `Peer.differences`.
         reflection: Whether whoever may call is also told which services there are, and what their interfaces are.
+        compression: What results, and the calls of the stubs of its peers, are compressed with where the other side
+            can: ``snappy``, ``zstd`` or a `Compression`. Without it, what callers ask for. ``none``: nothing is
+            compressed, and nothing that is compressed is taken.
 
     Raises:
         ConfigurationError: At once, with every fault of every handler, of the address, or of an option.
@@ -68,10 +92,12 @@ def listen(
         heartbeat,
         grace,
         limits or Limits(),
-        max_concurrency,
-        max_pending,
+        Bounds(max_concurrency, max_pending, max_concurrency_per_peer, max_pending_per_peer, max_queue_delay),
+        scheduling,
         expose_errors,
         on_difference=_on_difference(strict=strict),
+        compression=compression_of(compression),
+        max_threads=max_threads,
     )
     return ListenEndpoint(settings)
 
@@ -90,11 +116,17 @@ def connect(
     heartbeat: float = 2.0,
     grace: float = 30.0,
     limits: Limits | None = None,
+    scheduling: Scheduling = _UNORDERED,
     max_concurrency: int = 100,
     max_pending: int = 10_000,
+    max_concurrency_per_peer: int | None = None,
+    max_pending_per_peer: int | None = None,
+    max_queue_delay: float | None = None,
+    max_threads: int = MAX_THREADS,
     expose_errors: bool = False,
     strict: bool = False,
     reflection: bool = False,
+    compression: Compression | str | None = None,
 ) -> ConnectEndpoint:
     """Connect to one address, or to the first of several that answers; ``async with`` gives the `Peer`.
 
@@ -107,8 +139,9 @@ def connect(
         info: What the other side reads as ``peer.info``.
         order: Of several addresses: ``given``, or ``random``.
         interceptors: Around each call of a stub, and around each handler; the first is the outermost.
-        timeout, heartbeat, grace, limits, max_concurrency, max_pending, expose_errors, strict, reflection: As for
-            `listen`.
+        timeout, heartbeat, grace, limits, scheduling, max_concurrency, max_pending, max_concurrency_per_peer,
+            max_pending_per_peer, max_queue_delay, expose_errors, strict, reflection,
+            compression, max_threads: As for `listen`.
 
     Raises:
         ConfigurationError: At once, with every fault of every handler, of an address, or of an option.
@@ -129,12 +162,14 @@ def connect(
         heartbeat,
         grace,
         limits or Limits(),
-        max_concurrency,
-        max_pending,
+        Bounds(max_concurrency, max_pending, max_concurrency_per_peer, max_pending_per_peer, max_queue_delay),
+        scheduling,
         expose_errors,
         info or {},
         connect_timeout,
         _on_difference(strict=strict),
+        compression_of(compression),
+        max_threads,
     )
     return ConnectEndpoint(settings, connect_timeout=connect_timeout, on_connect=on_connect, order=order)
 

@@ -6,10 +6,10 @@
         ...                       # after
         return result
 
-``call`` is a `callosum.context.Call`. The result is what the stub returns or the handler returned; of a method that
-streams it will be the async iterator. An interceptor may call ``next`` not at all, once or several times, may change
-``call.metadata``, ``call.arguments`` and ``call.deadline`` before, and may raise; what it raises is what its caller
-gets.
+``call`` is a `callosum.context.Call`. The result is what the stub returns or the handler returned; where the handler
+streams it is an async iterator, and another one may be returned in its place. An interceptor may call ``next`` not at
+all, once or several times, may change ``call.metadata``, ``call.arguments``, ``call.deadline`` and, at the calling
+side, ``call.compression`` before, and may raise; what it raises is what its caller gets.
 """
 
 from __future__ import annotations

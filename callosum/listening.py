@@ -108,7 +108,7 @@ class ListenEndpoint:
     """What `listen` returns: ``async with`` opens it; it drains when the block is left.
 
     Attributes:
-        counters: What was counted: connections, sessions, calls, refusals by reason.
+        counters: What was counted: connections, sessions, calls, refusals by reason, bytes that were compressed.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -139,7 +139,7 @@ class ListenEndpoint:
         if self._entered:
             raise ConfigurationError("this listen() was entered before; call listen() again for another server")
         self._entered = True
-        self._dispatcher.workers.open()
+        self._dispatcher.open()
         try:
             for listener in self._listeners:
                 await listener.open(self._accept)
@@ -184,8 +184,8 @@ class ListenEndpoint:
         for number in caught:
             loop.add_signal_handler(number, on_signal)
         try:
-            await _first_of(stop.wait(), self._closed.wait())
-            await _first_of(self.drain(), abort.wait())
+            await first_of(stop.wait(), self._closed.wait())
+            await first_of(self.drain(), abort.wait())
             if abort.is_set():
                 await self.abort()
         finally:
@@ -241,7 +241,7 @@ class ListenEndpoint:
         self._greetings.clear()
         for session in list(self._sessions.values()):
             session.close(ResetCode.CLOSED, "the endpoint was closed")
-        await self._dispatcher.workers.close()
+        await self._dispatcher.close()
         for listener in self._listeners:
             await listener.close(CLOSE_LINGER)
         for queue in self._accepting:
@@ -353,8 +353,11 @@ class ListenEndpoint:
         loop = asyncio.get_running_loop()
         buffer = resend_budget.open_buffer(lambda: end_slow_soon(loop, session))
         core = SessionCore(Role.LISTENER, self._terms, buffer)
-        session = Session(core, self._dispatcher, self._on_life, self._counts, self._settings.on_difference)
-        session.peer = Peer(_Route(session), self._settings.timeout, self._chain)
+        settings = self._settings
+        session = Session(
+            core, self._dispatcher, self._on_life, self._counts, settings.on_difference, settings.compression
+        )
+        session.peer = Peer(_Route(session), settings.timeout, self._chain, settings.compression)
         self._sessions[ident] = session
         self._openings[session] = loop.call_later(HANDSHAKE_TIMEOUT, self._give_up, session)
         session.accept(greeting.connection, hello, welcome)
@@ -389,7 +392,7 @@ def end_slow_soon(loop: asyncio.AbstractEventLoop, session: Session) -> None:
     loop.call_soon(session.close, ResetCode.SLOW, text)
 
 
-async def _first_of(*awaitables: Coroutine[object, object, object]) -> None:
+async def first_of(*awaitables: Coroutine[object, object, object]) -> None:
     """Return when the first has ended, with the others cancelled; raise what it raised."""
     tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from callosum.compression import compression_of
 from callosum.context import Call, current
-from callosum.errors import CallosumError, ConfigurationError
+from callosum.errors import ConfigurationError
 from callosum.service import Method
-from callosum.streams import Values
+from callosum.value_stream import ValueStream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +30,7 @@ class Reading:
     keeps_newest: bool = False
 
 
-def begin_stream(call: Call, reading: Reading) -> Values[Any, Any]:  # values of any IDL type
+def begin_stream(call: Call, reading: Reading) -> ValueStream[Any, Any]:  # values of any IDL type
     """Send the request of a call that streams, and begin to send what the caller gave to be sent."""
     method = call.method
     channel: Channel = call.peer.route.session
@@ -37,13 +38,18 @@ def begin_stream(call: Call, reading: Reading) -> Values[Any, Any]:  # values of
     handled = current.get()
     if handled is not None:
         channel, parent = handled.way_to(channel)
-    arguments, source = _split(method, call.arguments, call.keywords)
+    arguments, source = split_stream(method, call.arguments, call.keywords)
     codec_name, codec = channel.codec(method)
     body = codec.encode_args(*arguments[0], **arguments[1])
-    items = channel.open_stream(method, codec_name, body, call.deadline, call.key, call.metadata or None, parent)
+    compression = compression_of(call.compression)
+    items = channel.open_stream(
+        method, codec_name, body, call.deadline, call.key, call.metadata or None, parent, compression
+    )
     if reading.keeps_newest:
         items.keep_newest()
-    values = Values[Any, Any](method.wire_name, items, codec.encode_item, codec.decode_result, reading.item_timeout)
+    values = ValueStream[Any, Any](
+        method.wire_name, items, codec.encode_item, codec.decode_result, reading.item_timeout
+    )
     if source is not None:
         values.start_pump(source)
     return values
@@ -51,14 +57,14 @@ def begin_stream(call: Call, reading: Reading) -> Values[Any, Any]:  # values of
 
 async def receive_stream(
     call: Call, reading: Reading, chain: Callable[[Call], Awaitable[Any]] | None
-) -> tuple[Values[Any, Any], AsyncIterable[Any]]:  # values of any IDL type
+) -> tuple[ValueStream[Any, Any], AsyncIterable[Any]]:  # values of any IDL type
     """Make a call whose handler streams, through the interceptors where there are any."""
     if chain is None:
         values = begin_stream(call, reading)
         return values, values
-    begun: list[Values[Any, Any]] = []
+    begun: list[ValueStream[Any, Any]] = []
 
-    async def innermost(inner: Call) -> Values[Any, Any]:
+    async def innermost(inner: Call) -> ValueStream[Any, Any]:
         begun.append(begin_stream(inner, reading))
         return begun[-1]
 
@@ -82,16 +88,12 @@ async def send_stream(call: Call) -> Any:  # a result of any IDL type
     values = begin_stream(call, Reading())
     try:
         body = await values.items.outcome()
-    except CallosumError:
-        if values.source_failure is not None:
-            raise values.source_failure from None
-        raise
     finally:
         await values.leave()
     return values.decode(body)
 
 
-def _split(
+def split_stream(
     method: Method, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Arguments, AsyncIterable[Any] | None]:  # values of any IDL type
     """The arguments of the request, and the stream of the caller's."""
@@ -107,6 +109,8 @@ def _split(
         args = args[:position] + args[position + 1 :]
     if source is not None:
         _check_iterable(source, f"{name} of {method.wire_name}")
+        if getattr(source, "ag_frame", source) is None:
+            raise ConfigurationError(f"{name} of {method.wire_name} is an async generator that has ended already")
     elif not method.cardinality.gives_items:
         raise TypeError(f"{method.name}() needs {name}: an async iterable of what is sent")
     return (args, named), source

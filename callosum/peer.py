@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast, overload
 
+from callosum.compression import Compression, compression_of
 from callosum.context import Key, Metadata
 from callosum.errors import ConfigurationError, ConnectionLost, Outcome
 from callosum.fingerprint import Difference
@@ -72,10 +73,13 @@ class Peer:
         called: The engine's: the services of which stubs were made.
     """
 
-    __slots__ = ("__weakref__", "_closed", "_timeout", "called", "chain", "route")
+    __slots__ = ("__weakref__", "_closed", "_compression", "_timeout", "called", "chain", "route")
 
-    def __init__(self, route: Route, timeout: float | None, chain: Next | None) -> None:
+    def __init__(
+        self, route: Route, timeout: float | None, chain: Next | None, compression: Compression | None = None
+    ) -> None:
         self._timeout = timeout
+        self._compression = compression
         self._closed = asyncio.Event()
         self.chain = chain
         self.route = route
@@ -90,6 +94,7 @@ class Peer:
         timeout: float | None = None,
         key: Key | None = None,
         metadata: Metadata | None = None,
+        compression: Compression | str | None = None,
     ) -> S: ...
     @overload  # a Protocol: mypy takes it for a callable, and refuses it as type[S]
     def stub(
@@ -99,6 +104,7 @@ class Peer:
         timeout: float | None = None,
         key: Key | None = None,
         metadata: Metadata | None = None,
+        compression: Compression | str | None = None,
     ) -> S: ...
     def stub(
         self,
@@ -107,6 +113,7 @@ class Peer:
         timeout: float | None = None,
         key: Key | None = None,
         metadata: Metadata | None = None,
+        compression: Compression | str | None = None,
     ) -> S:
         """A stub of a service on this peer. Cheap; keep it or make it anew, as you like.
 
@@ -115,12 +122,15 @@ class Peer:
             timeout: Seconds for each call; without it the endpoint's.
             key: The request key of its calls.
             metadata: What travels with each call.
+            compression: What arguments and results are compressed with, where the other side can: ``snappy``, ``zstd``,
+                a `callosum.Compression`, or ``none``; without it the endpoint's.
 
         Raises:
             ConfigurationError: The class names no service, or an option cannot be; of a strict endpoint also: the
                 other side serves another version of it, or does not serve it.
         """
-        options = StubOptions(self._timeout if timeout is None else timeout, key, metadata)
+        chosen = self._compression if compression is None else compression_of(compression)
+        options = StubOptions(self._timeout if timeout is None else timeout, key, metadata, chosen)
         check_options(options)
         called = service_of(cast(type, service))
         if called not in self.called:

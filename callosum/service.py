@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from callosum.errors import ConfigurationError
 
 S = TypeVar("S")
+B = TypeVar("B")
 # The flags of the wire's REQUEST, written here too: an IDL layer imports this module, and no protocol with it.
 _ONEWAY = 1
 _IDEMPOTENT = 2
@@ -224,6 +225,10 @@ class ServiceClass(Generic[S]):
     """The base of a generated service class; ``S`` is the type of its stubs."""
 
     __callosum_service__: ClassVar[Service]
+
+
+class BlockingServiceClass(Generic[B]):
+    """The second base of a generated service class; ``B`` is the type of its stubs in `callosum.blocking`."""
 
 
 class UpperLayer(Protocol):

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
+from callosum.compression import Compression, offered
 from callosum.errors import ConfigurationError, ProtocolError
 from callosum.interceptors import Interceptor, Next, compose
 from callosum.protocol import wire
@@ -18,7 +19,10 @@ from callosum.session.comparison import OnDifference
 from callosum.session.counters import Counters
 from callosum.session.dispatch import HandlerDispatcher
 from callosum.session.registry import Registry, Services
+from callosum.session.scheduling import Scheduling, Unordered, check_scheduling
+from callosum.session.workers import Bounds
 from callosum.stub import perform_call
+from callosum.threads import MAX_THREADS
 
 PROCESS_RESEND_BYTES = 512 * 1024 * 1024
 """Bytes that all sessions of the process together keep for sending again."""
@@ -41,13 +45,15 @@ class Settings:
     grace: float = 30.0
     """Seconds."""
     limits: Limits = field(default_factory=Limits)
-    max_concurrency: int = 100
-    max_pending: int = 10_000
+    bounds: Bounds = field(default_factory=Bounds)
+    scheduling: Scheduling = field(default_factory=Unordered)
     expose_errors: bool = False
     info: Info = field(default_factory=dict)
     patience: float | None = None
     """Seconds."""
     on_difference: OnDifference = OnDifference.WARN
+    compression: Compression | None = None
+    max_threads: int = MAX_THREADS
 
     def __post_init__(self) -> None:
         if not self.addresses:
@@ -56,11 +62,11 @@ class Settings:
             raise ConfigurationError(
                 f"heartbeat={self.heartbeat!r}: give {HEARTBEAT_FLOOR} to {HEARTBEAT_CEILING:.0f} seconds"
             )
-        for name in ("grace", "timeout", "max_concurrency", "max_pending", "patience"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                option = "connect_timeout" if name == "patience" else name
-                raise ConfigurationError(f"{option}={value!r}: give a number above 0")
+        for name in ("grace", "timeout", "max_threads", "patience"):
+            _check_positive("connect_timeout" if name == "patience" else name, getattr(self, name))
+        for bound in fields(self.bounds):
+            _check_positive(bound.name, getattr(self.bounds, bound.name))
+        check_scheduling(self.scheduling)
         if self.grace == math.inf:
             raise ConfigurationError(
                 "grace=inf: nobody would ever learn that a session is gone; give a number of seconds"
@@ -84,18 +90,26 @@ class Settings:
             Registry(self.services),
             counters,
             interceptors=self.interceptors,
-            max_concurrency=self.max_concurrency,
-            max_pending=self.max_pending,
+            bounds=self.bounds,
+            scheduling=self.scheduling,
             expose_errors=self.expose_errors,
+            max_threads=self.max_threads,
         )
 
     def terms(self, registry: Registry) -> Terms:
         """What the endpoint brings to each handshake."""
-        return Terms(self.limits, self.heartbeat, self.grace, registry.offered, self.info, self.patience)
+        is_off = self.compression is not None and self.compression.is_off
+        compressions = () if is_off else offered()
+        return Terms(self.limits, self.heartbeat, self.grace, registry.offered, self.info, self.patience, compressions)
 
     def chain(self) -> Next | None:
         """The interceptors around each outgoing call."""
         return compose(self.interceptors, perform_call) if self.interceptors else None
+
+
+def _check_positive(option: str, value: float | None) -> None:
+    if value is not None and not value > 0:
+        raise ConfigurationError(f"{option}={value!r}: give a number above 0")
 
 
 def _check_limits(limits: Limits) -> None:

@@ -1,4 +1,4 @@
-"""Streams as users have them: values in, values out.
+"""Streams as users have them.
 
 Laws: a stream begins when it is first used: iterated, entered or sent to. Its life is owned: by the ``async with`` that
 it is in, or by the loop that iterates over it, and leaving these leaves the call; the other side's handler is cancelled
@@ -8,196 +8,29 @@ then. One that nobody owned, and that is forgotten, is closed and reported.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import logging
 import time
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar, cast
 
-from callosum.channel import ItemStream
-from callosum.errors import CallosumError, ConfigurationError, DeadlineExceeded, DecodeError, Outcome
-from callosum.service import Body
+from callosum.errors import Cancelled, ConfigurationError, Outcome
+
+if TYPE_CHECKING:
+    from callosum.value_stream import ValueStream
 
 R = TypeVar("R")
 S = TypeVar("S")
+R_co = TypeVar("R_co", covariant=True)
+S_contra = TypeVar("S_contra", contravariant=True)
 _log = logging.getLogger("callosum.streams")
 BUDGET: Final = 0.001
 """Seconds for which items that are here already are passed on, before others of the event loop have their turn."""
-_LOOK: Final = 16
+LOOK: Final = 16
 """Items after which the clock is looked at."""
-
-
-class Values(AsyncIterator[R], Generic[S, R]):
-    """Both directions of one call, as values: an `ItemStream` and what encodes and decodes its items.
-
-    Attributes:
-        items: The bytes.
-        item_timeout: Seconds for which the next item is waited for, or None.
-    """
-
-    __slots__ = ("_decode", "_encode", "_name", "item_timeout", "items", "pump", "source_failure")
-
-    def __init__(
-        self,
-        name: str,
-        items: ItemStream,
-        encode: Callable[[S], bytes] | None,
-        decode: Callable[[Body], R],
-        item_timeout: float | None = None,
-    ) -> None:
-        self._name = name
-        self.items = items
-        self._encode = encode
-        self._decode = decode
-        self.item_timeout = item_timeout
-        self.pump: asyncio.Task[None] | None = None
-        """Sends what the caller gave to be sent."""
-        self.source_failure: BaseException | None = None
-        """What came out of that instead of an item."""
-
-    async def send(self, value: S) -> None:
-        """Send one value. Cancellation: safe, it was not sent then."""
-        if self._encode is None:
-            raise ConfigurationError(f"{self._name} takes no stream: nothing can be sent to it")
-        body = self._encode(value)
-        if not self.items.try_send(body):
-            await self.items.send(body)
-
-    async def send_all(self, source: AsyncIterable[S]) -> None:
-        """Send what an async iterable gives, in order, and close it."""
-        budget = Budget()
-        iterator = aiter(source)
-        try:
-            async for value in iterator:
-                await self.send(value)
-                if budget.is_spent():
-                    await budget.rest()
-        finally:
-            await close_iterator(iterator)
-
-    def start_pump(self, source: AsyncIterable[S]) -> None:
-        """Send what an async iterable gives beside what is received; what it raises ends the call."""
-        self.pump = asyncio.create_task(self._pump(source), name=f"callosum: sends to {self._name}")
-
-    async def _pump(self, source: AsyncIterable[S]) -> None:
-        try:
-            await self.send_all(source)
-            self.items.end()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever the user's iterable raises is the call's failure
-            self.source_failure = error
-            self.items.cancel()
-
-    async def leave(self) -> None:
-        """Leave the call, where it has not ended; nothing more is taken from the iterable."""
-        self.items.cancel()
-        pump, self.pump = self.pump, None
-        if pump is not None:
-            pump.cancel()
-            await asyncio.wait([pump])
-
-    def decode(self, body: Body) -> R:
-        """One received item, or the outcome; raises the exception that the IDL declares, and DecodeError."""
-        try:
-            return self._decode(body)
-        except Exception as error:
-            note_executed(error)
-            self.items.cancel()
-            raise
-
-    async def receive(self) -> Body | None:
-        """The next item's bytes; None behind the last one, where the call has ended well."""
-        try:
-            if self.item_timeout is None:
-                body = await self.items.receive()
-            else:
-                body = await self._receive_in_time(self.item_timeout)
-            if body is None:
-                await self._finish()
-        except CallosumError:
-            if self.source_failure is not None:
-                raise self.source_failure from None
-            raise
-        return body
-
-    async def _receive_in_time(self, seconds: float) -> Body | None:
-        try:
-            async with asyncio.timeout(seconds):
-                return await self.items.receive()
-        except TimeoutError as error:
-            if isinstance(error, DeadlineExceeded):
-                raise
-            self.items.cancel()
-            text = f"no item of {self._name} came for {seconds} s"
-            raise DeadlineExceeded(text, outcome=Outcome.UNKNOWN) from None
-
-    async def _finish(self) -> None:
-        """Behind the last item: raises the exception that the IDL declares, where the handler ended with one."""
-        body = await self.items.outcome()
-        if not body:
-            return
-        self.decode(body)
-        raise DecodeError("the stream ends with a value", path=self._name, outcome=Outcome.EXECUTED)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> R:
-        body = self.items.try_receive() if self.source_failure is None else None
-        if body is None:
-            body = await self.receive()
-            if body is None:
-                raise StopAsyncIteration
-        return self.decode(body)
-
-    async def all(self) -> AsyncIterator[R]:
-        """What is received, to its end: cheaper than one by one. Cancelled, it ends."""
-        budget = Budget()
-        try_receive, decode = self.items.try_receive, self.decode
-        while True:
-            body = try_receive() if self.source_failure is None else None
-            if body is None:
-                body = await self.receive()
-                if body is None:
-                    return
-                budget.begin()
-            elif budget.is_spent():
-                await budget.rest()
-            yield decode(body)
-
-
-class Budget:
-    """How long one task may go on without waiting for anything."""
-
-    __slots__ = ("_count", "_until")
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._until = time.perf_counter() + BUDGET
-
-    def begin(self) -> None:
-        """It has waited."""
-        self._count = 0
-        self._until = time.perf_counter() + BUDGET
-
-    def is_spent(self) -> bool:
-        """Whether it is time for others; looks at the clock now and then."""
-        self._count += 1
-        return self._count % _LOOK == 0 and time.perf_counter() > self._until
-
-    async def rest(self) -> None:
-        """Let others have their turn."""
-        await asyncio.sleep(0)
-        self.begin()
-
-
-def note_executed(error: Exception) -> None:
-    """Whatever comes out of a reply, the handler was started. A field of that name is the user's."""
-    if isinstance(error, DecodeError) or not hasattr(error, "outcome"):
-        BaseException.__setattr__(error, "outcome", Outcome.EXECUTED)  # a frozen dataclass has it, too
 
 
 async def close_iterator(iterator: object) -> None:
@@ -218,7 +51,7 @@ class Phase(enum.Enum):
     CLOSED = enum.auto()
 
 
-Begin = Callable[[], Awaitable[tuple[Values[Any, Any], AsyncIterable[Any]]]]  # values of any IDL type
+Begin = Callable[[], Awaitable["tuple[ValueStream[Any, Any], AsyncIterable[Any]]"]]  # values of any IDL type
 """Makes the call: what it sends and receives, and what is iterated over: that, or what interceptors made of it."""
 
 
@@ -238,12 +71,16 @@ class ReceiveStream(AsyncIterator[R]):
         self._name = name
         self._begin = begin
         self._phase = Phase.NEW
-        self._values: Values[Any, R] | None = None  # values of any IDL type
+        self._values: ValueStream[Any, R] | None = None  # values of any IDL type
         self._source: AsyncIterator[R]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Lock | None = None
+        self._turn: asyncio.Lock | None = None
+        """Where interceptors made something of their own of what is received: that takes one reader at a time."""
+        self._was_cut_short = False
+        """Whether a reader was cancelled in there."""
 
-    async def _start(self) -> Values[Any, R]:  # as above
+    async def _start(self) -> ValueStream[Any, R]:  # as above
         """Make the call, once."""
         if self._values is not None and self._phase is not Phase.CLOSED:
             return self._values
@@ -251,17 +88,31 @@ class ReceiveStream(AsyncIterator[R]):
             self._starting = asyncio.Lock()
         async with self._starting:
             if self._phase is Phase.CLOSED:
-                raise ConfigurationError(f"the stream of {self._name} is closed: call the method again")
+                raise self._closed()
             if self._values is None:
                 self._loop = asyncio.get_running_loop()
                 self._phase = Phase.OPEN
-                try:
-                    self._values, source = await self._begin()
-                except BaseException:
-                    self._phase = Phase.CLOSED
-                    raise
-                self._source = aiter(source)
-            return self._values
+                await self._make_call()
+            return cast("ValueStream[Any, R]", self._values)
+
+    async def _make_call(self) -> None:
+        try:
+            values, source = await self._begin()
+        except BaseException:
+            self._phase = Phase.CLOSED
+            raise
+        self._values, self._source = values, aiter(source)
+        if source is not values:
+            self._turn = asyncio.Lock()
+        if self._is_closed():  # while interceptors were at work
+            await self._leave(values)
+            raise self._closed()
+
+    def _is_closed(self) -> bool:
+        return self._phase is Phase.CLOSED
+
+    def _closed(self) -> ConfigurationError:
+        return ConfigurationError(f"the stream of {self._name} is closed: call the method again")
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -274,24 +125,67 @@ class ReceiveStream(AsyncIterator[R]):
         """
         if self._phase is Phase.CLOSED:
             raise StopAsyncIteration
-        await self._start()
+        values = await self._start()
         try:
-            return await anext(self._source)
+            return await (values.__anext__() if self._turn is None else self._intercepted(self._turn))
         except asyncio.CancelledError:
             raise
         except BaseException:
             await self.aclose()
             raise
 
+    async def _intercepted(self, turn: asyncio.Lock) -> R:
+        """The next item of what interceptors made."""
+        async with turn:
+            try:
+                return await anext(self._source)
+            except asyncio.CancelledError:
+                self._was_cut_short = True  # an async generator is over then
+                raise
+            except StopAsyncIteration:
+                if self._was_cut_short and not self._is_closed():
+                    text = f"a reader of {self._name} was cancelled within an interceptor, and this has ended"
+                    raise Cancelled(text, outcome=Outcome.UNKNOWN) from None
+                raise
+            finally:
+                if self._is_closed():
+                    await close_iterator(self._source)
+
     async def __aiter__(self) -> AsyncIterator[R]:
+        """Written out as one generator: every item passes through here."""
         if self._phase is Phase.CLOSED:
             return
+        values = await self._start()
+        turn, try_receive, decode = self._turn, values.items.try_receive, values.decode
+        clock, count, until = time.perf_counter, 0, time.perf_counter() + BUDGET
         try:
-            values = await self._start()
-            async for item in values.all() if self._source is values else self._source:
-                yield item
+            while True:
+                if turn is not None:
+                    yield await self._intercepted(turn)
+                    continue
+                count += 1
+                if not count % LOOK and clock() > until:
+                    await asyncio.sleep(0)  # before an item is taken: who is cancelled here loses none
+                    until = clock() + BUDGET
+                body = try_receive()
+                if body is None:
+                    if self._is_closed():
+                        return
+                    body = await values.receive()
+                    if body is None:
+                        break
+                    until = clock() + BUDGET
+                yield decode(body)
+        except StopAsyncIteration:  # what interceptors made has ended
+            pass
+        except GeneratorExit:
+            # The loop was left: here and now, where nothing of the user's is to be waited for.
+            if turn is None and self._phase is Phase.OPEN:
+                self._phase = Phase.CLOSED
+                _abandon(values)
+            raise
         finally:
-            if self._phase is not Phase.OWNED:
+            if self._phase is Phase.OPEN:
                 await self.aclose()
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -312,11 +206,12 @@ class ReceiveStream(AsyncIterator[R]):
     async def aclose(self) -> None:
         """Leave: where the call has not ended, its handler is cancelled. Cancellation: safe; it was left at once."""
         phase, self._phase = self._phase, Phase.CLOSED
-        values = self._values
-        if phase is Phase.CLOSED or values is None:
-            return
+        if phase is not Phase.CLOSED and self._values is not None:
+            await self._leave(self._values)
+
+    async def _leave(self, values: ValueStream[Any, R]) -> None:  # as above
         await values.leave()
-        if self._source is not values:
+        if self._turn is not None and not self._turn.locked():  # else who reads there closes it
             await close_iterator(self._source)
 
     def __del__(self) -> None:
@@ -331,15 +226,16 @@ class ReceiveStream(AsyncIterator[R]):
         text = f"a stream of {self._name} was forgotten and is closed: use async for, async with or aclose()"
         _log.warning("%s", text)
         values, loop = self._values, self._loop
-        if values is not None and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(_abandon, values)
+        if values is not None and loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nothing is left that could be told
+                loop.call_soon_threadsafe(_abandon, values)  # not here: collected anywhere, also within the engine
         warnings.warn(text, ResourceWarning, stacklevel=1)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._name}, {self._phase.name.lower()}>"
 
 
-def _abandon(values: Values[Any, Any]) -> None:  # values of any IDL type
+def _abandon(values: ValueStream[Any, Any]) -> None:  # values of any IDL type
     values.items.cancel()
     if values.pump is not None:
         values.pump.cancel()
@@ -359,12 +255,45 @@ class BidiStream(ReceiveStream[R], Generic[S, R]):
         Raises:
             RpcError, TransportError: The call has ended.
             EncodeError: The value does not fit the IDL.
-            ConfigurationError: `end` was called before.
+            ConfigurationError: `end` was called before, or the stream was left.
         """
         values = await self._start()
         await values.send(value)
 
     async def end(self) -> None:
-        """No more items from here; the other side's may go on. Cancellation: safe."""
+        """No more items from here; the other side's may go on. Cancellation: safe.
+
+        Raises:
+            ConfigurationError: An async iterable was given, and not all of it was sent; or the stream was left.
+        """
         values = await self._start()
+        if values.pump is not None and not values.pump.done():
+            raise ConfigurationError(f"what was given to {self._name} is still being sent, and ends by itself")
         values.items.end()
+
+
+class BlockingReceiveStream(Iterator[R_co], Protocol[R_co]):
+    """What a stub of `callosum.blocking` returns where the handler streams: an iterator, and a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+    def close(self) -> None:
+        """Leave: where the call has not ended, its handler is cancelled."""
+
+
+class BlockingBidiStream(BlockingReceiveStream[R_co], Protocol[S_contra, R_co]):
+    """The same, and a stream to the handler."""
+
+    def send(self, value: S_contra, /) -> None:
+        """Send one item; wait while the other side takes no more."""
+
+    def end(self) -> None:
+        """No more items from here; the other side's may go on."""

@@ -13,11 +13,13 @@ from collections.abc import AsyncIterable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambient_deadline, current
+from callosum.compression import Compression, PackedBody, compression_of
+from callosum.context import TRACE_METADATA, Call, Carrier, Key, Metadata, ambient_deadline, current, key_of
 from callosum.errors import ConfigurationError
-from callosum.opening import Reading, receive_stream, send_stream
+from callosum.opening import Reading, receive_stream, send_stream, split_stream
 from callosum.service import Cardinality, Method, Service
-from callosum.streams import BidiStream, ReceiveStream, Values, note_executed
+from callosum.streams import BidiStream, ReceiveStream
+from callosum.value_stream import ValueStream, note_executed
 
 if TYPE_CHECKING:
     from callosum.channel import Channel
@@ -32,6 +34,7 @@ class StubOptions:
     """Seconds, or None."""
     key: Key | None = None
     metadata: Metadata | None = None
+    compression: Compression | None = None
     item_timeout: float | None = None
     """Seconds for which each item of a stream is waited for, or None."""
     overflow: Overflow | None = None
@@ -58,6 +61,7 @@ class Stub:
         timeout: float | None = None,
         key: Key | None = None,
         metadata: Metadata | None = None,
+        compression: Compression | str | None = None,
         item_timeout: float | None = None,
         overflow: Overflow | None = None,
     ) -> Self:
@@ -65,8 +69,11 @@ class Stub:
 
         Args:
             timeout: Seconds for each call.
-            key: The request key: the ordering domain of its calls at the other side.
+            key: The request key: the ordering domain of its calls at the other side. Without it a method whose IDL
+                names a parameter as its key takes the argument.
             metadata: What travels with each call; added to what the stub has.
+            compression: What arguments and results are compressed with, where the other side can: ``snappy``, ``zstd``,
+                a `callosum.Compression`, or ``none``.
             item_timeout: Seconds for which each item of a stream is waited for, beside the timeout of the whole.
             overflow: ``"latest"``: of the items of a stream that come faster than they are read, only the newest is
                 kept, and their sender waits for nobody.
@@ -81,6 +88,7 @@ class Stub:
             timeout=options.timeout if timeout is None else timeout,
             key=options.key if key is None else key,
             metadata=merged or None,
+            compression=options.compression if compression is None else compression_of(compression),
             item_timeout=options.item_timeout if item_timeout is None else item_timeout,
             overflow=options.overflow if overflow is None else overflow,
         )
@@ -149,30 +157,45 @@ def _stub_method(method: Method, name: str) -> Callable[..., Any]:  # a coroutin
 
 def _calling(method: Method) -> Callable[..., Coroutine[Any, Any, Any]]:  # values of any IDL type
     is_oneway = method.cardinality is Cardinality.ONEWAY
+    compute_key = key_of(method)
 
     async def call(self: Stub, /, *args: Any, **kwargs: Any) -> Any:  # values of any IDL type
         peer, options = self._peer, self._options
         handled = current.get()
         deadline = ambient_deadline.get()
-        metadata = options.metadata
+        metadata, key = options.metadata, options.key
+        if compute_key is not None and key is None:
+            key = compute_key(args, kwargs)
         if handled is not None or options.timeout is not None or method.timeout is not None:
             deadline = _deadline(deadline, options.timeout, method, handled)
             if handled is not None and handled.request.metadata:
                 metadata = _with_trace(metadata, handled.request.metadata)
         if peer.chain is not None:
-            outgoing = Call(method, peer, dict(metadata or {}), options.key, deadline)
+            outgoing = Call(method, peer, dict(metadata or {}), key, deadline)
             outgoing.arguments, outgoing.keywords = args, kwargs
+            outgoing.compression = options.compression
             return await peer.chain(outgoing)
         channel: Channel = peer.route.session
         parent = 0
         if handled is not None:
             channel, parent = handled.way_to(channel)
         codec_name, codec = channel.codec(method)
-        body = codec.encode_args(*args, **kwargs) if kwargs else codec.encode_args(*args)
-        reply = await channel.call(method, codec_name, body, deadline, options.key, metadata, parent)
+        reply = await channel.call(
+            method,
+            codec_name,
+            # not by a name, which would keep the plain bytes while the call goes on
+            codec.encode_args(*args, **kwargs) if kwargs else codec.encode_args(*args),
+            deadline,
+            key,
+            metadata,
+            parent,
+            options.compression,
+        )
         if is_oneway:
             return None
         try:
+            if type(reply) is PackedBody:
+                reply = reply.unpack()
             return codec.decode_result(reply)
         except Exception as error:
             note_executed(error)
@@ -185,7 +208,7 @@ def _receiving(method: Method) -> Callable[..., ReceiveStream[Any]]:  # values o
     make = BidiStream[Any, Any] if method.cardinality.takes_items else ReceiveStream[Any]
 
     def stream(self: Stub, /, *args: Any, **kwargs: Any) -> ReceiveStream[Any]:  # as above
-        async def begin() -> tuple[Values[Any, Any], AsyncIterable[Any]]:  # as above
+        async def begin() -> tuple[ValueStream[Any, Any], AsyncIterable[Any]]:  # as above
             peer, options = self._peer, self._options
             reading = Reading(options.item_timeout, keeps_newest=options.overflow == "latest")
             return await receive_stream(_outgoing(self, method, args, kwargs), reading, peer.chain)
@@ -210,8 +233,13 @@ def _outgoing(stub: Stub, method: Method, args: tuple[Any, ...], kwargs: dict[st
     if handled is not None and handled.request.metadata:
         metadata = _with_trace(metadata, handled.request.metadata)
     deadline = _deadline(ambient_deadline.get(), options.timeout, method, handled)
-    call = Call(method, stub._peer, dict(metadata or {}), options.key, deadline)  # noqa: SLF001 - as above
+    key, compute_key = options.key, key_of(method)
+    if compute_key is not None and key is None:
+        (positional, named), _ = split_stream(method, args, kwargs)
+        key = compute_key(positional, named)
+    call = Call(method, stub._peer, dict(metadata or {}), key, deadline)  # noqa: SLF001 - as above
     call.arguments, call.keywords = args, kwargs
+    call.compression = options.compression
     return call
 
 
@@ -243,12 +271,20 @@ async def perform_call(call: Call) -> Any:  # a result of any IDL type
     if handled is not None:
         channel, parent = handled.way_to(channel)
     codec_name, codec = channel.codec(method)
-    body = codec.encode_args(*call.arguments, **call.keywords)
-    reply = await channel.call(method, codec_name, body, call.deadline, call.key, call.metadata or None, parent)
+    reply = await channel.call(
+        method,
+        codec_name,
+        codec.encode_args(*call.arguments, **call.keywords),
+        call.deadline,
+        call.key,
+        call.metadata or None,
+        parent,
+        compression_of(call.compression),
+    )
     if method.cardinality is Cardinality.ONEWAY:
         return None
     try:
-        return codec.decode_result(reply)
+        return codec.decode_result(reply.unpack() if isinstance(reply, PackedBody) else reply)
     except Exception as error:
         note_executed(error)
         raise

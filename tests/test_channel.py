@@ -4,6 +4,7 @@ import pytest
 
 from callosum.channel import Channel, Failure, Inbound
 from callosum.errors import Code, Outcome
+from callosum.protocol.messages import Request
 from callosum.session.inbound import SessionInbound
 from callosum.session.session import Session
 
@@ -40,6 +41,14 @@ def test_a_carrier_without_a_session_holds_nothing_back():
 
     assert not Foreign().hold()
     assert Foreign().items is None
+    assert not Foreign().is_departing(Foreign().finish)
+    assert Foreign().carries_key
+    assert list(Foreign().makers()) == []
+    assert Foreign().place is None
+    foreign = Foreign()
+    foreign.request = Request(1, "m", None, 0, b"body")
+    with foreign.unpacked() as body:
+        assert body == b"body"
 
 
 def test_a_failure_says_no_more_than_it_must():

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import enum
+from typing import Any
 
 import pytest
 
 import callosum
 from callosum import ConfigurationError, Outcome
-from callosum.context import Call
-from callosum.service import service_of
-from tests.services import Agent, Echo, Handler, Store, new_address, paired, run, settle
+from callosum.context import Call, KeyOf, key_of
+from callosum.service import Method, Parameter, service_of
+from tests.services import Agent, Echo, Handler, Store, new_address, paired, run, settle, text_codec
 
 
 def test_outside_of_a_handler_there_is_no_call():
@@ -275,3 +277,69 @@ def test_calls_of_a_handler_inherit_its_trace_context_and_nothing_else():
             ]
 
     run(main())
+
+
+# --- the key that an IDL names ----------------------------------------------------------------------------------------
+
+
+class Color(enum.IntEnum):
+    RED = 3
+
+
+class Size(str, enum.Enum):  # noqa: UP042 - as users of older Pythons have them
+    LARGE = "large"
+
+
+def computed(name: str | None = "user", **fields: Any) -> KeyOf | None:
+    parameters = (Parameter("first"), Parameter("user", **fields), Parameter("class"))
+    return key_of(Method("S", "m", parameters, {"text": text_codec()}, key=name))
+
+
+def test_a_method_without_a_key_has_nothing_to_compute():
+    assert computed(None) is None
+
+
+def test_the_key_is_found_by_position_and_by_name():
+    key = computed()
+    assert key is not None
+    assert key(("x", "ann", "y"), {}) == "ann"
+    assert key(("x",), {"user": "ann"}) == "ann"
+    assert key(("x",), {}) is None, "that the argument is missing is the encoder's to say"
+    with_default = computed(has_default=True, default=7)
+    assert with_default is not None
+    assert with_default((), {"first": "x"}) == 7
+    reserved = computed("class")
+    assert reserved is not None
+    assert reserved((), {"class_": 1}) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (None, None),
+        ("ann", "ann"),
+        (5, 5),
+        (-(2**63), -(2**63)),
+        (True, 1),
+        (b"x", b"x"),
+        (bytearray(b"x"), b"x"),
+        (memoryview(b"x"), b"x"),
+        (Color.RED, 3),
+        (Size.LARGE, "large"),
+    ],
+)
+def test_values_that_are_keys(value, key):
+    compute = computed()
+    assert compute is not None
+    found = compute((0, value), {})
+    assert found == key
+    assert type(found) is type(key)
+
+
+@pytest.mark.parametrize("value", [1.5, 2**63, ["x"], object()])
+def test_values_that_are_none(value):
+    compute = computed()
+    assert compute is not None
+    with pytest.raises(callosum.EncodeError, match="S/m.user: .* cannot be a request key") as caught:
+        compute((0, value), {})
+    assert caught.value.outcome is Outcome.NOT_SENT

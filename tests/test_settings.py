@@ -7,6 +7,7 @@ import pytest
 
 import callosum
 from callosum import ConfigurationError
+from callosum.session.workers import Bounds
 from callosum.settings import ProcessGuard, Settings, addresses_of
 from tests.services import Echo, Handler, new_address, run
 
@@ -20,8 +21,12 @@ from tests.services import Echo, Handler, new_address, run
         ({"grace": 0.0}, "grace=0.0: give a number above 0"),
         ({"grace": float("inf")}, "grace=inf"),
         ({"timeout": -1.0}, "timeout=-1.0: give a number above 0"),
-        ({"max_concurrency": 0}, "max_concurrency=0"),
-        ({"max_pending": 0}, "max_pending=0"),
+        ({"bounds": Bounds(max_concurrency=0)}, "max_concurrency=0"),
+        ({"bounds": Bounds(max_pending=0)}, "max_pending=0"),
+        ({"bounds": Bounds(max_concurrency_per_peer=0)}, "max_concurrency_per_peer=0"),
+        ({"bounds": Bounds(max_pending_per_peer=-1)}, "max_pending_per_peer=-1"),
+        ({"bounds": Bounds(max_queue_delay=0.0)}, "max_queue_delay=0.0"),
+        ({"scheduling": "unordered"}, "scheduling='unordered': give Unordered"),
         ({"patience": 0.0}, "connect_timeout=0.0"),
         ({"addresses": ()}, "no address: give one, for example tcp://127.0.0.1:5030"),
         ({"info": {"x": object()}}, "info cannot be sent"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from typing import Any
 
 import pytest
 
@@ -315,3 +316,51 @@ def test_a_declared_exception_says_that_the_handler_ran_where_it_has_no_outcome_
                 assert caught.value.outcome is Outcome.EXECUTED  # type: ignore[attr-defined]
 
     run(main())
+
+
+# --- keys that the IDL names ------------------------------------------------------------------------------------------
+
+Keyed = make_service("Keyed", ("say",), key="message")
+
+
+def keyed(**options: Any) -> list[Any]:
+    """The keys with which calls arrive."""
+    keys: list[Any] = []
+
+    class KeyedHandler:
+        async def say(self, message):
+            keys.append(callosum.current_call().key)
+            return message
+
+    async def main():
+        address = new_address()
+        async with (
+            callosum.listen(address, {Keyed: KeyedHandler()}),
+            callosum.connect(address, **options) as peer,
+        ):
+            stub = peer.stub(Keyed)
+            await stub.say("by position")
+            await stub.say(message="by name")
+            await stub.with_options(key=7).say("its own")
+            with pytest.raises(callosum.EncodeError, match="cannot be a request key"):
+                await stub.say(1.5)
+
+    run(main())
+    return keys
+
+
+def test_the_stub_computes_the_key_that_the_idl_names():
+    assert keyed() == ["by position", "by name", 7]
+
+
+def test_interceptors_see_the_key_and_may_change_it():
+    seen = []
+
+    async def note(call, following):
+        seen.append(call.key)
+        if call.key == "by name":
+            call.key = "changed"
+        return await following(call)
+
+    assert keyed(interceptors=[note]) == ["by position", "changed", 7]
+    assert seen == ["by position", "by name", 7]

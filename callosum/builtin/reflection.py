@@ -28,6 +28,7 @@ __all__ = [
     "Reflection",
     "ReflectionLike",
     "ReflectionStub",
+    "ReflectionBlockingStub",
     "ReflectionHandler",
 ]
 
@@ -96,12 +97,20 @@ class ReflectionStub(ReflectionLike, Stub, Protocol):
     """Calls Reflection on a peer: what ``peer.stub(Reflection)`` returns."""
 
 
+class ReflectionBlockingStub(Stub, Protocol):
+    """Calls Reflection, and waits: what ``stub(Reflection)`` of a `callosum.blocking` peer returns."""
+
+    def services(self) -> list[ServiceInfo]: ...
+
+    def describe(self, name: str) -> Description: ...
+
+
 class ReflectionHandler(ReflectionLike, ABC):
     """Serves Reflection: derive from it, and give an instance to ``listen()``."""
 
 
 class Reflection(
-    Service[ReflectionStub],
+    Service[ReflectionStub, ReflectionBlockingStub],
     handler=ReflectionHandler,
     annotations={"callosum.name": "callosum.Reflection"},
 ):

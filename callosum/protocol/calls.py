@@ -235,6 +235,7 @@ class OutgoingCall(Request):
         codec: str = "",
         deadline: float | None = None,
         waiter: Any = None,  # the owner's own kind of handle
+        reply_compression: str = "",
     ) -> None:
         self.id = 0
         self.method = method
@@ -245,6 +246,8 @@ class OutgoingCall(Request):
         self.metadata = metadata
         self.parent = parent
         self.codec = codec
+        self.reply_compression = reply_compression
+        self.compression = 0
         self.deadline = deadline
         self.waiter = waiter
         """Whatever the owner of the session wants to find the caller by."""
@@ -260,7 +263,7 @@ class OutgoingCall(Request):
 
     def twin(self) -> OutgoingCall:
         """The same call, to be made once more, on another session."""
-        return OutgoingCall(
+        twin = OutgoingCall(
             self.method,
             self.flags,
             self.body,
@@ -270,7 +273,10 @@ class OutgoingCall(Request):
             self.codec,
             self.deadline,
             self.waiter,
+            self.reply_compression,
         )
+        twin.compression = self.compression
+        return twin
 
     def outcome(self, handed_over: int) -> Outcome:
         """What is known of it without an answer, where records below ``handed_over`` were handed over."""

@@ -28,6 +28,7 @@ from callosum.protocol import headers, wire
 from callosum.protocol.calls import (
     SESSION,
     IncomingCall,
+    IncomingState,
     OutgoingCall,
     SessionEvent,
     SessionState,
@@ -68,7 +69,6 @@ from callosum.protocol.outbox import Departure, Gate, Outbox
 from callosum.protocol.outgoing import OutgoingCalls
 from callosum.protocol.positions import Gap, Receipt, ResendBuffer, SentBatch
 from callosum.protocol.replay import Replay
-from callosum.protocol.stream import StreamingCall
 from callosum.protocol.streams import Streams
 from callosum.protocol.transit import Transit
 from callosum.protocol.wire import clock_ms
@@ -105,6 +105,8 @@ class SessionCore:
         """Records of unknown extensions that were skipped."""
         self.body_bytes = terms.limits.body_bytes
         """The largest body that the other side takes; our own limit while that is not known."""
+        self.compressions: tuple[str, ...] = ()
+        """What the other side decompresses; nothing while that is not known."""
         self.own_lag_ms = 0
         """How late the timer of this side was called last: what PING and PONG tell the other side."""
         self.lag_ms = 0
@@ -113,7 +115,7 @@ class SessionCore:
         self._resend = resend if resend is not None else ResendBuffer()
         self._deadlines = Deadlines()
         self.outbox = Outbox(role.value, limits, self._resend)
-        self.streams = Streams(limits, self.outbox)
+        self.streams = Streams(role.value, limits, self.outbox)
         self.incoming = IncomingCalls(3 - role.value, limits, self.outbox, self._deadlines, self.streams)
         self.outgoing = OutgoingCalls(limits, self.outbox, self._deadlines, self.incoming.calls, self.streams)
         self._receipt = Receipt(limits.ack_records, limits.ack_bytes, limits.ack_delay)
@@ -124,12 +126,15 @@ class SessionCore:
         """The batch that the connection has not taken yet."""
         self._greeting: Departure | None = None
         """The HELLO or WELCOME that has not left yet."""
-        self._replay = Replay(self.outbox, self.outgoing)
+        self._replay = Replay(self.outbox, self.outgoing, self.streams)
         self._detached_at = 0.0
         self._attached_at = 0.0
         self._stalled_before = 0.0
         self._ping = 0
+        self._woken_at = math.inf
+        """Since when there are streams to tell that they may send again; infinity where there are none."""
         self.incoming.release = self.outgoing.release_waiting
+        self.streams.is_begun = self._is_begun
         self.streams.refuse = self._refuse_item
 
     # --- connections --------------------------------------------------------------------------------------------------
@@ -164,6 +169,7 @@ class SessionCore:
             self._move(SessionEvent.ACCEPT)
             self.session, self.token = welcome.session, welcome.token
             self._agree(welcome, hello.window_calls, hello.window_bytes)
+            self.compressions = hello.compressions
         self.hello = hello
         self.attempt = hello.attempt
         self._attach(now, self._agreed.heartbeat)
@@ -252,6 +258,9 @@ class SessionCore:
     def _compose(self, now: float) -> Departure | None:
         """A batch of what waits to leave or, where nothing does and it is time, of an acknowledgement alone."""
         resend, liveness = self._resend, self._liveness
+        if self.streams.woken:
+            self._woken_at = now  # they are told by the timer: what made room for them gives no events
+            self._deadlines.wake_by(now)
         gate = Gate.SHUT if liveness is not None and liveness.suspect else self.gate
         departure = self.outbox.compose(gate, now)
         if departure is not None:
@@ -285,8 +294,6 @@ class SessionCore:
 
     def open_call(self, call: OutgoingCall, now: float) -> None:
         """Queue a call; it is registered before anything of it leaves."""
-        if isinstance(call, StreamingCall):
-            self.streams.open(call)
         if call.deadline is None and not call.parent:
             self.outbox.add_request(call)
         else:
@@ -296,8 +303,6 @@ class SessionCore:
 
     def open_call_ahead(self, call: OutgoingCall) -> None:
         """Queue a call of ``on_connect``: it waits for no other."""
-        if isinstance(call, StreamingCall):
-            self.streams.open(call)
         self.outgoing.open_ahead(call)
 
     def _watch_patience(self, now: float) -> None:
@@ -384,8 +389,8 @@ class SessionCore:
         unsent = self.outgoing.take_unsent() if self.role is Role.CONNECTOR else ()
         self.outgoing.end_all(reason, events)
         self.incoming.end_all(events)
-        self.outbox.clear()
         self.streams.clear()
+        self.outbox.clear()
         self._deadlines.clear()
         self._resend.clear()
         self._replay.clear()
@@ -401,7 +406,7 @@ class SessionCore:
 
         It need not be asked for again before `wake_at` is earlier than what it gave.
         """
-        instants = [math.inf]
+        instants = [self._woken_at]
         first = self._deadlines.first()
         if first is not None:
             instants.append(first)
@@ -424,7 +429,8 @@ class SessionCore:
 
     def on_timer(self, now: float) -> list[Event]:
         """Time has passed: deadlines, silence, a stalled link, the end of the grace time."""
-        events: list[Event] = []
+        events: list[Event] = [*self.streams.take_woken()]
+        self._woken_at = math.inf
         try:
             self._expire_calls(now, events)
         except ProtocolError as error:  # too many bodies that nobody waits for are still arriving
@@ -539,6 +545,7 @@ class SessionCore:
         self._move(SessionEvent.WELCOME)
         self.session, self.token = welcome.session, welcome.token
         self._agree(welcome, welcome.window_calls, welcome.window_bytes)
+        self.compressions = welcome.compressions
         self._liveness = Liveness(self._agreed.heartbeat, now)
         self.outbox.add_first(Offer(self.terms.services))
         events.append(Opened(welcome.services))
@@ -561,7 +568,7 @@ class SessionCore:
             elif isinstance(message, Request):
                 incoming.arrive(message, delay_ms, now, events)
             elif isinstance(message, Item):
-                self.streams.arrive(message, self._last_begun(message.id), events)
+                self.streams.arrive(message, events)
             elif isinstance(message, Reset):
                 self._on_reset(message, events)
                 return  # nothing comes after it
@@ -582,7 +589,7 @@ class SessionCore:
                 if message.type == Type.REQUEST:
                     self.incoming.arrive_fragment(message, delay_ms, now, events)
                 elif message.type == Type.ITEM:
-                    self.streams.arrive_fragment(message, self._last_begun(message.id), events)
+                    self.streams.arrive_fragment(message, events)
                 else:
                     self.outgoing.on_reply_fragment(message, events)
             case Error():
@@ -613,9 +620,13 @@ class SessionCore:
             case Request() | Item() | Reply() | Reset():
                 raise AssertionError("these were taken before")
 
-    def _last_begun(self, ident: int) -> int:
-        """The highest id so far of the side that made the call ``ident``."""
-        return self.outbox.last_id if ident % 2 == self.role.value % 2 else self.incoming.last_id
+    def _is_begun(self, ident: int) -> bool:
+        """Whether the whole REQUEST of a call has passed, so that there may be items of it."""
+        if ident % 2 == self.role.value % 2:
+            call = self.outbox.outgoing.get(ident)
+            return 0 < ident <= self.outbox.last_id and (call is None or call.last > 0)
+        served = self.incoming.calls.get(ident)
+        return 0 < ident <= self.incoming.last_id and (served is None or served.state is not IncomingState.ARRIVING)
 
     def _refuse_item(self, ident: int, code: Code, text: str, events: list[Event]) -> None:
         if ident % 2 == self.role.value % 2:

@@ -74,4 +74,31 @@ class Ended:
     unsent: tuple[OutgoingCall, ...] = ()
 
 
-Event = OutgoingCall | IncomingCall | Stream | Opened | Resumed | NotResumed | Refused | Draining | Broken | Ended
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """The first fragment of a call with a key has arrived: it has its place in the key's order from now on."""
+
+    call: IncomingCall
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A call that was announced will not be whole: it gives its place up."""
+
+    call: IncomingCall
+
+
+Event = (
+    OutgoingCall
+    | IncomingCall
+    | Stream
+    | Opened
+    | Resumed
+    | NotResumed
+    | Refused
+    | Announced
+    | Withdrawn
+    | Draining
+    | Broken
+    | Ended
+)

@@ -32,6 +32,8 @@ class Terms:
     info: Info = field(default_factory=dict)
     patience: float | None = None
     """Seconds for which a call without a deadline waits for a connection; None: for ever."""
+    compressions: tuple[str, ...] = ()
+    """What this side decompresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def make_hello(terms: Terms, attempt: int, resumption: Resumption | None) -> Hel
         attempt=attempt,
         body_bytes=terms.limits.body_bytes,
         codecs=(),
-        compressions=(),
+        compressions=terms.compressions,
         heartbeat_ms=round(terms.heartbeat * 1000),
         window_calls=terms.limits.window_calls,
         window_bytes=terms.limits.window_bytes,
@@ -82,6 +84,7 @@ def make_welcome(terms: Terms, hello: Hello, session: int, token: bytes, receive
         heartbeat_ms=round(_clamp(max(terms.heartbeat, hello.heartbeat_ms / 1000)) * 1000),
         grace_ms=round(terms.grace * 1000),
         services=terms.services,
+        compressions=terms.compressions,
     )
 
 

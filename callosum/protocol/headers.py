@@ -14,7 +14,10 @@ import msgpack
 from callosum.errors import Code, Detail, Outcome, ProtocolError
 from callosum.protocol import limits
 from callosum.protocol.messages import (
+    COMPRESSIONS,
     EXTENSIONS_FROM,
+    ONEWAY,
+    STREAMS,
     Body,
     Cancel,
     CancelReason,
@@ -48,6 +51,8 @@ from callosum.protocol.values import check_values
 
 MORE: Final = 2
 """The flag of a record whose body goes on in a further record."""
+COMPRESSION_SHIFT: Final = 2
+"""Bits 4, 8 and 16 of a record's flags are a number: what its body is compressed with."""
 _MAX_INT: Final = 2**63 - 1
 _TINY: Final = 24
 """Bytes of a header that cannot hold too many values, nor announce many: most calls with a timeout have no more."""
@@ -98,14 +103,21 @@ def check_header(message: Request | Error) -> None:
         raise ValueError(f"key, metadata or details take {len(header)} bytes; a header has {limits.MAX_HEADER}")
 
 
-def fragment_flags(message: Message) -> int:
-    """The record flags that say whether a body goes on in a further record."""
-    return MORE if isinstance(message, Fragment) and message.more else 0
+def record_flags(message: Message) -> int:
+    """The record flags that say what a body is compressed with, and whether it goes on in a further record."""
+    more = 0
+    carried: Message | None = message
+    if isinstance(message, Fragment):
+        more = MORE if message.more else 0
+        carried = message.message
+    if isinstance(carried, Request | Reply):
+        return carried.compression << COMPRESSION_SHIFT | more
+    return more
 
 
 def request_header(r: Request) -> bytes:
     """The header of a REQUEST."""
-    if r.key is None and not r.metadata and not r.parent and not r.codec:
+    if r.key is None and not r.metadata and not r.parent and not r.codec and not r.reply_compression:
         return _pack((_REQUEST, r.id, r.method, r.timeout_ms, r.flags))
     fields: list[object] = [_REQUEST, r.id, r.method, r.timeout_ms, r.flags]
     options: dict[str, object] = {}
@@ -117,6 +129,8 @@ def request_header(r: Request) -> bytes:
         options["parent"] = r.parent
     if r.codec:
         options["codec"] = r.codec
+    if r.reply_compression:
+        options["compression"] = r.reply_compression
     fields.append(options)
     return _pack(fields)
 
@@ -146,8 +160,10 @@ def _encode_hello(m: Hello) -> tuple[bytes, Body]:
 
 
 def _encode_welcome(m: Welcome) -> tuple[bytes, Body]:
-    fields = [Type.WELCOME, 0, m.version, m.session, m.token, m.resumed, m.received, m.body_bytes]
+    fields: list[object] = [Type.WELCOME, 0, m.version, m.session, m.token, m.resumed, m.received, m.body_bytes]
     fields += [m.window_calls, m.window_bytes, m.heartbeat_ms, m.grace_ms]
+    if m.compressions:
+        fields.append({"compressions": m.compressions})
     return _pack(fields), _encode_services(m.services)
 
 
@@ -201,8 +217,10 @@ _ENCODERS: Final[Mapping[type, Callable[[Any], tuple[bytes, Body]]]] = {
 # --- decoding ---------------------------------------------------------------------------------------------------------
 
 
-def decode_message(header: bytes, body: Body, more: int) -> Message:
+def decode_message(header: bytes, body: Body, more: int, compression: int = 0) -> Message:
     """The message of a record; ``more`` is not 0 where its body goes on in a further record.
+
+    ``compression`` is the number that the flags of the record name.
 
     Raises:
         ProtocolError: It is none.
@@ -225,12 +243,27 @@ def decode_message(header: bytes, body: Body, more: int) -> Message:
         if kind >= EXTENSIONS_FROM:
             return Extension(kind)
         raise ProtocolError(f"unknown message type {kind}")
+    message: Message
     if more or (len(fields) == 2 and kind == Type.REQUEST):
-        return _decode_fragment(fields, body, more, decoder)
-    try:
-        return decoder(fields, body)
-    except (ValueError, TypeError, IndexError) as error:
-        raise ProtocolError(f"a {Type(kind).name} has wrong fields: {error}") from None
+        message = _decode_fragment(fields, body, more, decoder)
+    else:
+        try:
+            message = decoder(fields, body)
+        except (ValueError, TypeError, IndexError) as error:
+            raise ProtocolError(f"a {Type(kind).name} has wrong fields: {error}") from None
+    if compression:
+        _note_compression(message, compression)
+    return message
+
+
+def _note_compression(message: Message, compression: int) -> None:
+    """The first record of a body says what the whole is compressed with, and no further one does."""
+    carried = message.message if isinstance(message, Fragment) else message
+    if not isinstance(carried, Request | Reply):
+        raise ProtocolError("the flags of a record name a compression, and it does not begin a body")
+    if compression >= COMPRESSIONS:
+        raise ProtocolError(f"unknown compression {compression}")
+    carried.compression = compression
 
 
 def _refuse_extension(code: int, _data: bytes) -> None:
@@ -308,6 +341,8 @@ def _decode_request(header: _Header, body: Body) -> Request:
     if type(method) is not str or not ident:
         raise ValueError("id or method")
     _natural(flags)
+    if flags & ONEWAY and flags & STREAMS:
+        raise ValueError("a oneway that streams")
     if timeout_ms is not None:
         _natural(timeout_ms)
     if len(header) == 5:
@@ -317,7 +352,8 @@ def _decode_request(header: _Header, body: Body) -> Request:
     if type(key) not in (str, int, bytes, type(None)):
         raise ValueError("a key is text, bytes or a number")
     parent, codec = _natural(options.get("parent", 0)), _text(options.get("codec", ""))
-    return Request(ident, method, timeout_ms, flags, body, key, _metadata(options.get("metadata")), parent, codec)
+    metadata, compression = _metadata(options.get("metadata")), _text(options.get("compression", ""))
+    return Request(ident, method, timeout_ms, flags, body, key, metadata, parent, codec, compression)
 
 
 def _decode_reply(header: _Header, body: Body) -> Reply:
@@ -409,7 +445,7 @@ def _decode_services(body: Body) -> tuple[Offered, ...]:
 
 
 def _decode_welcome(header: _Header, body: Body) -> Welcome:
-    _options(header, 12)
+    options = _options(header, 12)
     if type(header[5]) is not bool:
         raise ValueError("resumed is not true or false")
     return Welcome(
@@ -424,6 +460,7 @@ def _decode_welcome(header: _Header, body: Body) -> Welcome:
         heartbeat_ms=_natural(header[10]),
         grace_ms=_natural(header[11]),
         services=_decode_services(body),
+        compressions=_texts(options.get("compressions", [])),
     )
 
 

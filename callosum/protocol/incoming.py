@@ -1,6 +1,7 @@
 """The calls that the other side makes.
 
-Laws: a call arrives with its first record, runs after its last, and is passed on once. Each has exactly one outcome:
+Laws: a call arrives with its first record, runs after its last, and is passed on once; one that has a key is announced
+with its first where that is not its last, and withdrawn where its last does not come. Each has exactly one outcome:
 what is answered for a call that has ended, or whose caller is gone, is dropped. Its window is owed to the other side
 when its handler has ended, not before.
 """
@@ -17,7 +18,7 @@ from callosum.protocol.assembly import Refusal as BodyRefusal
 from callosum.protocol.calls import INCOMING, IncomingCall, IncomingEvent, IncomingState
 from callosum.protocol.credit import ReceiveWindow
 from callosum.protocol.deadlines import Deadlines
-from callosum.protocol.events import Event, Refused
+from callosum.protocol.events import Announced, Event, Refused, Withdrawn
 from callosum.protocol.limits import Limits
 from callosum.protocol.messages import (
     ONEWAY,
@@ -125,13 +126,13 @@ class IncomingCalls:
                 return
             call = self.make_call(request, IncomingState.ARRIVING, 0)
             self.calls[request.id] = call
-            if request.flags & STREAMS:
-                self._streams.begin_incoming(request)
             if request.parent:
                 self._add_nested(call, size)
             self._assembly.begin((Type.REQUEST, request.id), request)
             if request.deadline is not None:
                 self._deadlines.add(request.deadline, call)
+            if request.key is not None:
+                events.append(Announced(call))
         else:
             begun = self.calls.get(fragment.id)
             if begun is None or begun.state is not IncomingState.ARRIVING:
@@ -176,12 +177,14 @@ class IncomingCalls:
             refusal = Code.RESOURCE_EXHAUSTED, f"the body {excess.value}"
         if refusal is not None:
             self._assembly.drop(key)
-            self._end(call)
+            self._end(call, events)
             if fragment.more:
                 self._skip_rest(request)
             self._refuse(request, call.size, refusal, events)
         elif not fragment.more:
             self._assembly.finish(key)
+            if request.flags & STREAMS:
+                self._streams.begin_incoming(request)
             call.state = INCOMING[call.state][IncomingEvent.COMPLETE]
             events.append(call)
 
@@ -244,13 +247,13 @@ class IncomingCalls:
         """The caller left; nothing is answered."""
         self._skipping.pop(ident, None)
         call = self.calls.get(ident)
-        if ident in self._outbox.streams:
-            self._streams.drop(ident)
+        if ident in self._outbox.streams and ident % 2 == self._parity:
+            self._streams.drop(ident)  # also where the handler has ended, and its outcome waits behind items
         if call is None or call.state is IncomingState.ABANDONED:
             return
         if call.state is IncomingState.ARRIVING:
             self._assembly.drop((Type.REQUEST, ident))
-            self._end(call)
+            self._end(call, events)
             self._return_window(call)
         else:
             call.state = INCOMING[call.state][IncomingEvent.ABANDON]
@@ -258,11 +261,11 @@ class IncomingCalls:
 
     # --- what is answered ---------------------------------------------------------------------------------------------
 
-    def reply(self, call: IncomingCall, body: Body, metadata: Metadata | None = None) -> None:
+    def reply(self, call: IncomingCall, body: Body, metadata: Metadata | None = None, compression: int = 0) -> None:
         """Answer with a result or a declared exception, and end the call."""
         request = call.request
         if call.state is _STARTED and not request.flags & ONEWAY:
-            reply = Reply(request.id, body, metadata)
+            reply = Reply(request.id, body, metadata, compression)
             if not request.flags & STREAMS or not self._streams.answer(reply):
                 self._outbox.add_reply(reply)
         self.finish(call)
@@ -300,7 +303,7 @@ class IncomingCalls:
         error = Error(call.request.id, Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran")
         if call.state is IncomingState.ARRIVING:
             self._assembly.drop((Type.REQUEST, call.request.id))
-            self._end(call)
+            self._end(call, events)
             self._skip_rest(call.request)
             self._refuse(call.request, call.size, (error.code, error.text), events)
             return
@@ -318,11 +321,16 @@ class IncomingCalls:
         self.give_up(self.calls[ident], code, text, events)
 
     def give_up(self, call: IncomingCall, code: Code, text: str, events: list[Event]) -> None:
-        """End a call that streams, for a reason of this side's: its caller is told, and its handler stopped."""
+        """End a call that streams, for a reason of this side's: its caller is told, and its handler stopped.
+
+        Nothing happens where it has ended already, or its caller is gone.
+        """
+        if call.state not in (_PENDING, _STARTED):
+            return
         ident = call.request.id
         self._streams.drop(ident)
-        is_running = call.state is IncomingState.RUNNING
-        self._outbox.add_error(Error(ident, code, Outcome.EXECUTED if is_running else Outcome.REJECTED, text))
+        outcome = Outcome.EXECUTED if call.state is _STARTED else Outcome.REJECTED
+        self._outbox.add_error(Error(ident, code, outcome, text))
         call.state = INCOMING[call.state][IncomingEvent.ABANDON]
         events.append(call)
 
@@ -333,14 +341,15 @@ class IncomingCalls:
                 call.state = INCOMING[call.state][IncomingEvent.ABANDON]
                 events.append(call)
             elif call.state is IncomingState.ARRIVING:
-                self._end(call)
+                self._end(call, events)
         self._assembly.clear()
 
-    def _end(self, call: IncomingCall) -> None:
+    def _end(self, call: IncomingCall, events: list[Event]) -> None:
         """End a call of which fragments are missing."""
         call.state = INCOMING[call.state][_END]
         del self.calls[call.request.id]
-        self._streams.drop(call.request.id)
+        if call.request.key is not None:
+            events.append(Withdrawn(call))
         if call.request.parent:
             self._drop_nested(call)
 

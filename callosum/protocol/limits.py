@@ -57,6 +57,9 @@ class Limits:
     """Bytes of large bodies under way at a time: a small call never waits behind more. Long fat links want more."""
     unfinished_bytes: int = 128 * MIB
     """Bytes of bodies of one peer of which fragments are still missing, and bytes of the bodies of its nested calls."""
+    unpacked_bytes: int = 128 * MIB
+    """Bytes that the compressed arguments of one peer take decompressed while their handlers run. One call may go over
+    it; further compressed ones are refused meanwhile."""
     reply_backlog_bytes: int = 16 * MIB
     """Bytes of replies that wait to leave; past it no further handler of that peer is started."""
     stream_bytes: int = 4 * MIB

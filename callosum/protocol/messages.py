@@ -44,6 +44,9 @@ class Type(enum.IntEnum):
     GOAWAY = 15
 
 
+COMPRESSIONS: Final = 3
+"""How many kinds of compression the flags of a record may name: 0 none, 1 snappy, 2 zstd. What they do is not known
+here: bodies are opaque."""
 EXTENSIONS_FROM: Final = 64
 """Unknown types from here on are counted and skipped."""
 
@@ -135,6 +138,7 @@ class Welcome:
     heartbeat_ms: int
     grace_ms: int
     services: tuple[Offered, ...] = ()
+    compressions: tuple[str, ...] = ()
 
     def __repr__(self) -> str:  # the token is a secret
         return f"Welcome(session={self.session}, resumed={self.resumed}, received={self.received})"
@@ -168,6 +172,10 @@ class Request:
     metadata: Metadata | None = None
     parent: int = 0
     codec: str = ""
+    reply_compression: str = ""
+    """What the caller asks the reply to be compressed with."""
+    compression: int = 0
+    """What the body is compressed with, as the flags of the record say it."""
     deadline: float | None = None
     """Not on the wire: the instant on this side's clock. ``timeout_ms`` is made from it each time the record leaves."""
 
@@ -194,6 +202,8 @@ class Reply:
     id: int
     body: Body
     metadata: Metadata | None = None
+    compression: int = 0
+    """As a REQUEST's."""
 
 
 @dataclass(frozen=True, slots=True)

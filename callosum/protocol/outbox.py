@@ -11,11 +11,11 @@ from __future__ import annotations
 import enum
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
 from callosum.protocol import headers, wire
-from callosum.protocol.calls import OUTGOING, OutgoingCall, OutgoingEvent, OutgoingState, SendingEvent
+from callosum.protocol.calls import OUTGOING, OutgoingCall, OutgoingEvent, OutgoingState, SendingEvent, SendingState
 from callosum.protocol.credit import SendWindow
 from callosum.protocol.limits import (
     FRAGMENT,
@@ -42,7 +42,7 @@ from callosum.protocol.messages import (
     Type,
 )
 from callosum.protocol.positions import ResendBuffer
-from callosum.protocol.stream import Stream, StreamingCall, Terminal
+from callosum.protocol.stream import Stream, StreamingCall
 
 MAX_TIMEOUT: Final = 1e9
 """Seconds: who gives more (infinity, for example) means no end, which this is."""
@@ -53,11 +53,15 @@ request_header: Final = headers.request_header
 reply_header: Final = headers.reply_header
 _QUEUED: Final = OutgoingState.QUEUED
 _NUMBERED: Final = OUTGOING[_QUEUED][OutgoingEvent.NUMBER]
+_SHIFT: Final = headers.COMPRESSION_SHIFT
 _UNUSUAL: Final = ONEWAY | STREAMS
 """Flags of calls for which more is done when they leave."""
 _TERMINALS: Final = (End, Reply, Error)
+"""What may be last in the queue of a stream; an outcome never comes to its head: see `_release_outcome`."""
 _SHARE: Final = 32
 """Items of a stream that leave before the next one has its turn."""
+_TURNS: Final = MAX_RECORDS // _SHARE
+"""Turns that there are at least for a batch: so it is full where there are two streams."""
 
 
 class Gate(enum.Enum):
@@ -95,6 +99,11 @@ class Departure(wire.BatchWriter):
         """Calls that end when this batch is handed over."""
         self.end = 0
         """The number after its last record; 0 where it has none that is new."""
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether small records may follow: a fragment is alone, and no large body has company."""
+        return len(self.frames) == 1 and not (self.messages and type(self.messages[-1]) is Fragment)
 
 
 _NONE: Final = cast(deque[Any], ())
@@ -142,6 +151,8 @@ class Outbox:
         """Bytes of items that the other side permits all streams together."""
         self.held_outcomes = 0
         """Outcomes that wait behind items."""
+        self.begin_stream: Callable[[Stream], None] = self.add_stream
+        """What becomes of the stream of a call that has left; set by who counts its items."""
         self._bulk: deque[OutgoingCall | BulkReply | Stream] = _NONE
         self._behind: dict[Key, deque[OutgoingCall]] = {}
         self._withdrawn = 0
@@ -196,6 +207,18 @@ class Outbox:
         """A stream whose call has its id has something to send."""
         stream.is_in_turn = True
         self._add_large(stream)
+
+    def hold_outcome(self, outcome: Reply | Error) -> None:
+        """An outcome waits behind items."""
+        self.held_outcomes += 1
+        if isinstance(outcome, Reply):
+            self.reply_bytes += len(outcome.body)
+
+    def drop_outcome(self, outcome: Reply | Error) -> None:
+        """It waits there no more."""
+        self.held_outcomes -= 1
+        if isinstance(outcome, Reply):
+            self.reply_bytes -= len(outcome.body)
 
     def _add_large(self, entry: OutgoingCall | BulkReply | Stream) -> None:
         """What leaves in fragments, or in a batch of its own."""
@@ -269,6 +292,15 @@ class Outbox:
         """Whether a reply, or a part of one, waits."""
         return bool(self._replies or self.held_outcomes) or any(isinstance(entry, BulkReply) for entry in self._bulk)
 
+    def is_leaving(self, ident: int) -> bool:
+        """Whether the outcome of a call waits behind items, or is a large reply that has not left as a whole."""
+        if not self._bulk:
+            return False  # nearly always
+        stream = self.streams.get(ident)
+        return (stream is not None and stream.sending is SendingState.ENDING) or any(
+            isinstance(entry, BulkReply) and entry.reply.id == ident for entry in self._bulk
+        )
+
     def clear(self) -> None:
         """The session has ended."""
         for queue in (self._control, self._replies, self._nested, self._ahead, self.requests, self._bulk):
@@ -322,7 +354,7 @@ class Outbox:
                     self._take_requests(departure, self.requests, now)
             if self._bulk and not departure.records:
                 self._take_bulk(departure, gate, now)
-                if self._replies and not departure.records:  # an outcome that has waited behind items
+                if self._replies and departure.may_go_on:  # outcomes that have waited behind items
                     self._take_replies(departure)
         return departure if departure.records else None
 
@@ -351,14 +383,15 @@ class Outbox:
         while queue and records < MAX_RECORDS:
             reply = queue[0]
             if type(reply) is Reply:
-                header, body = reply_header(reply), reply.body
+                header, body, flags = reply_header(reply), reply.body, reply.compression << _SHIFT
             else:
                 header, body = headers.header_and_body(reply)
+                flags = 0
             header_size, body_size = len(header), len(body)
             size = header_size + body_size
             if length + RECORD_SIZE + size > MAX_FRAME_0:
                 break
-            add_parts((pack_record(size, header_size, 0), header, body))
+            add_parts((pack_record(size, header_size, flags), header, body))
             records += 1
             length += RECORD_SIZE + size
             bodies += body_size
@@ -394,7 +427,7 @@ class Outbox:
             if length + RECORD_SIZE + size > MAX_FRAME_0:
                 call.id = 0
                 break
-            add_parts((pack_record(size, header_size, 0), header, body))
+            add_parts((pack_record(size, header_size, call.compression << _SHIFT), header, body))
             take()
             records += 1
             length += RECORD_SIZE + size
@@ -436,8 +469,7 @@ class Outbox:
             stream = call.stream
             stream.begin(call.id)
             self.streams[call.id] = stream
-            if stream.queue:
-                self.add_stream(stream)
+            self.begin_stream(stream)
 
     def _number(self, call: OutgoingCall) -> None:
         call.state = _NUMBERED
@@ -446,7 +478,9 @@ class Outbox:
 
     def _take_bulk(self, departure: Departure, gate: Gate, now: float) -> None:
         """One fragment of the first large body in turn that may go on, or items of the streams whose turn it is."""
-        for _ in range(len(self._bulk)):
+        for _ in range(max(len(self._bulk), _TURNS)):
+            if not self._bulk:
+                return
             entry = self._bulk.popleft()
             if isinstance(entry, Stream):
                 if not self._take_items(departure, entry):
@@ -542,29 +576,25 @@ class Outbox:
 
     def _take_items(self, departure: Departure, stream: Stream) -> bool:
         """Items of one stream; whether the next in turn may have a place in the same batch."""
-        queue = stream.queue
-        head = queue[0] if queue else None
+        queue, before = stream.queue, departure.records
         may_share = True
-        if head is None:
-            pass  # its call has ended
-        elif isinstance(head, _TERMINALS):
-            may_share = self._take_terminal(departure, stream, head)
-        elif len(head) > INLINE_BODY or stream.offset:
-            may_share = False
-            if not departure.records and self._has_room(min(FRAGMENT, len(head) - stream.offset)):
-                self._send_item_fragment(departure, stream, head)
-            else:
-                self._bulk.appendleft(stream)
-                return False
-        else:
-            may_share = self._put_items(departure, stream)
-            if not may_share:
-                self._bulk.appendleft(stream)
-                return False
         if queue:
-            self._bulk.append(stream)
+            head = queue[0]
+            if isinstance(head, _TERMINALS):
+                may_share = self._put_end(departure, stream)
+            elif len(head) > INLINE_BODY or stream.offset:
+                may_share = False
+                if not before and self._has_room(min(FRAGMENT, len(head) - stream.offset)):
+                    self._send_item_fragment(departure, stream, head)
+            else:
+                may_share = self._put_items(departure, stream)
+            self._release_outcome(stream)
+        if not queue:
+            stream.is_in_turn = False  # all has left, or its call has ended
+        elif departure.records == before:
+            self._bulk.appendleft(stream)  # its turn comes again
         else:
-            stream.is_in_turn = False
+            self._bulk.append(stream)
         return may_share
 
     def _put_items(self, departure: Departure, stream: Stream) -> bool:
@@ -598,25 +628,33 @@ class Outbox:
         departure.bulk += length - before
         return not is_full and records < MAX_RECORDS
 
-    def _take_terminal(self, departure: Departure, stream: Stream, terminal: Terminal) -> bool:
-        """What ends the items of a stream; False where the batch has no place for it."""
-        if isinstance(terminal, End):
-            header, _ = headers.header_and_body(terminal)
-            size = departure.put(header, b"")
-            if not size:
-                return False
-            departure.messages.append(terminal)
-            departure.size += size
-        else:
-            self.held_outcomes -= 1
-            del self.streams[stream.ident]
-            if isinstance(terminal, Reply):
-                self.add_reply(terminal)
-            else:
-                self.add_error(terminal)
+    def _put_end(self, departure: Departure, stream: Stream) -> bool:
+        """The caller's last word; False where the batch has no place for it."""
+        end = End(stream.ident)  # the one that waits was made before the call had its id
+        header, _ = headers.header_and_body(end)
+        size = departure.put(header, b"")
+        if not size:
+            return False
+        departure.messages.append(end)
+        departure.size += size
         stream.queue.popleft()
         stream.move_sending(SendingEvent.LEAVE)
         return True
+
+    def _release_outcome(self, stream: Stream) -> None:
+        """The outcome of a call leaves as any other, once the last item before it has a number."""
+        if not stream.queue:
+            return
+        outcome = stream.queue[0]
+        if isinstance(outcome, Reply | Error):
+            stream.queue.popleft()
+            self.drop_outcome(outcome)
+            del self.streams[stream.ident]
+            stream.move_sending(SendingEvent.LEAVE)
+            if isinstance(outcome, Reply):
+                self.add_reply(outcome)
+            else:
+                self.add_error(outcome)
 
     def _send_item_fragment(self, departure: Departure, stream: Stream, body: Body) -> None:
         part, end = _part(body, stream.offset)
@@ -632,7 +670,7 @@ class Outbox:
 
     def _add_bulk(self, departure: Departure, message: Fragment | Request | Item | Reply) -> None:
         header, body = headers.header_and_body(message)
-        departure.add(header, body, headers.fragment_flags(message))
+        departure.add(header, body, headers.record_flags(message))
         departure.messages.append(message)
         departure.size += RECORD_SIZE + len(header) + len(body)
         departure.bulk += len(body)

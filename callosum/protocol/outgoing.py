@@ -15,6 +15,7 @@ from callosum.errors import (
     ConnectionLost,
     DeadlineExceeded,
     Outcome,
+    ProtocolError,
     ResourceExhausted,
     Unavailable,
     rpc_error,
@@ -161,6 +162,7 @@ class OutgoingCalls:
         if self._assembly.unfinished:
             key = (int(Type.REPLY), ident)
             if key in self._assembly.unfinished:
+                _check_further(reply)
                 if not self._add_fragment(key, reply.body, call, events):
                     return
                 reply = cast(Reply, self._assembly.finish(key))
@@ -186,6 +188,8 @@ class OutgoingCalls:
             return
         if key not in self._assembly.unfinished:
             self._assembly.begin(key, cast(Reply, fragment.message))
+        else:
+            _check_further(cast(Reply, fragment.message))
         self._add_fragment(key, fragment.body, call, events)
 
     def _add_fragment(
@@ -279,3 +283,9 @@ class OutgoingCalls:
             self._outbox.add_request_ahead(waiting.popleft())
         else:
             parent.nested -= 1
+
+
+def _check_further(reply: Reply) -> None:
+    """Only the assembly knows that this is no reply of its own: the headers of both look alike."""
+    if reply.compression:
+        raise ProtocolError(f"a further fragment of the reply {reply.id} names a compression of its own")

@@ -15,15 +15,17 @@ from callosum.protocol.outbox import Departure, Outbox, set_timeout
 from callosum.protocol.outgoing import OutgoingCalls
 from callosum.protocol.positions import SentBatch
 from callosum.protocol.stream import cost
+from callosum.protocol.streams import Streams
 from callosum.protocol.wire import clock_ms
 
 
 class Replay:
     """The batches of one session that are to be sent again."""
 
-    def __init__(self, outbox: Outbox, outgoing: OutgoingCalls) -> None:
+    def __init__(self, outbox: Outbox, outgoing: OutgoingCalls, streams: Streams) -> None:
         self._outbox = outbox
         self._outgoing = outgoing
+        self._streams = streams
         self._batches: list[SentBatch] = []  # the next one is the last
 
     def __bool__(self) -> bool:
@@ -62,7 +64,7 @@ class Replay:
                     gone[message.id] = taken + len(message.body)
                 batch.messages[index] = Void()
             elif isinstance(message, Item | End | Fragment) and message.id in gone:
-                self._outbox.streams_left += _counted(message)
+                self._streams.free(_counted(message))
                 batch.messages[index] = Void()
 
     def next_batch(self, ack: int, now: float) -> Departure:
@@ -78,7 +80,7 @@ class Replay:
                 if call is not None and call.flags & ONEWAY:
                     departure.oneways.append(call)  # it has a number, and the link broke before it was handed over
             header, body = headers.header_and_body(message)
-            departure.add(header, body, headers.fragment_flags(message))
+            departure.add(header, body, headers.record_flags(message))
         departure.finish(batch.first, ack, clock_ms(now))
         departure.end = batch.end
         return departure

@@ -6,7 +6,9 @@ given back by the other side, once, when it was read or dropped. With credit abo
 
 from __future__ import annotations
 
+import enum
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Final
 
 from callosum.protocol import headers
@@ -20,16 +22,31 @@ from callosum.protocol.calls import (
     SendingState,
 )
 from callosum.protocol.limits import ITEM_COST, STREAM_WINDOW
-from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, STREAMS, Body, End, Error, Reply
+from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, ONEWAY, STREAMS, Body, End, Error, Reply
 
 Terminal = End | Reply | Error
 """What ends the items of one side."""
 _OPEN: Final = ReceivingState.OPEN
 
 
+class Reader(enum.IntEnum):
+    """Whether somebody reads what arrives here."""
+
+    NONE = 0
+    """Nobody has looked yet."""
+    QUIET = 1
+    """Somebody has; the other side does not know, as it can send without that."""
+    KNOWN = 2
+
+
 def cost(body: Body) -> int:
     """Bytes for which an item counts."""
     return len(body) + ITEM_COST
+
+
+def size_of(queue: Iterable[Body | Terminal]) -> int:
+    """Bytes for which the items of a queue count."""
+    return sum(cost(one) for one in queue if not isinstance(one, End | Reply | Error))
 
 
 class Stream:
@@ -46,9 +63,10 @@ class Stream:
         "awaits_item",
         "credit",
         "granted",
+        "has_reader",
         "header",
         "ident",
-        "is_hungry",
+        "is_held",
         "is_in_turn",
         "items",
         "keeps_newest",
@@ -56,8 +74,10 @@ class Stream:
         "offset",
         "owed",
         "queue",
+        "reader",
         "receiving",
         "sending",
+        "waited_at",
         "waiter",
         "window",
     )
@@ -79,6 +99,10 @@ class Stream:
         """Bytes that may still be sent; below 0 after an overdraft."""
         self.is_in_turn = False
         """Whether it is among those that leave in turn."""
+        self.is_held = False
+        """Whether what waits here does not count yet for what all streams share."""
+        self.has_reader = False
+        """Whether the other side has said that somebody reads."""
         self.awaits_credit = False
         # what is received
         self.receiving = ReceivingState.OPEN if receives else ReceivingState.CLOSED
@@ -90,8 +114,9 @@ class Stream:
         """Bytes of it that the other side has not used."""
         self.owed = 0
         """Bytes that were read, and not yet given back."""
-        self.is_hungry = False
-        """Whether the reader has waited since the other side last got credit."""
+        self.waited_at = -1
+        """What was owed when the reader last waited; -1 where it has not since the other side last got credit."""
+        self.reader = Reader.NONE
         self.awaits_item = False
         self.keeps_newest = False
         """Whether an unread item gives way to the next one."""
@@ -125,10 +150,12 @@ class StreamingCall(OutgoingCall):
         """Make its stream; once, before it is queued."""
         flags = self.flags
         assert flags & STREAMS, "its method streams"
+        assert not flags & ONEWAY, "what is not answered does not stream"
         self.stream = Stream(sends=bool(flags & ITEMS_FOLLOW), receives=bool(flags & ITEMS_WANTED))
+        self.stream.is_held = True  # a call that waits for the call window must not hold what others need to end
 
     def twin(self) -> StreamingCall:
-        """The same call on another session, with what waits to be sent."""
+        """The same call on another session, with what waits to be sent. Whoever waits at the old one looks again."""
         twin = StreamingCall(
             self.method,
             self.flags,
@@ -139,10 +166,16 @@ class StreamingCall(OutgoingCall):
             self.codec,
             self.deadline,
             self.waiter,
+            self.reply_compression,
         )
+        twin.compression = self.compression
         twin.begin()
         old, new = self.stream, twin.stream
         new.waiter, new.keeps_newest = old.waiter, old.keeps_newest
-        new.awaits_item, new.awaits_credit = old.awaits_item, old.awaits_credit
-        new.sending, new.queue = old.sending, deque(old.queue)
+        new.queue = deque(old.queue)
+        new.credit -= size_of(new.queue)
+        if new.sending is SendingState.OPEN and old.sending is not SendingState.OPEN:
+            new.move_sending(SendingEvent.FINISH)
+            if not new.queue:
+                new.queue.append(End(0))  # the END has its number there, and nobody has got it
         return twin

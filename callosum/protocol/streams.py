@@ -2,8 +2,11 @@
 
 Laws: what the two sides count is the same, record by record, so that nothing is lost over cuts: each byte that a
 sender counts comes back in one `StreamCredit`, or is taken back where it never left. Items arrive only in the credit
-that was given; who sends more breaks the protocol. A stream's window grows while its reader waits for it, and never
-beyond what the streams of a peer share.
+that was given, and credit comes back only for what was sent; who sends more of either breaks the protocol. A stream's
+window grows while its reader waits for it, and never beyond what the streams of a peer share.
+
+Who waits is told: by an event of the stream where there is an item or credit, by the event of the call where that has
+ended. A reader who leaves a call that goes on holds its sender as soon as the window is used.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from callosum.errors import Code, ProtocolError
-from callosum.protocol.assembly import Assembly
+from callosum.protocol.assembly import Assembly, Refusal
 from callosum.protocol.calls import (
     IncomingCall,
     IncomingState,
@@ -38,12 +41,15 @@ from callosum.protocol.messages import (
     Type,
 )
 from callosum.protocol.outbox import Outbox
-from callosum.protocol.stream import Stream, StreamingCall, Terminal, cost
+from callosum.protocol.stream import Reader, Stream, StreamingCall, cost, size_of
 
 _RECEIVING: Final = ReceivingState.OPEN
 _SENDING: Final = SendingState.OPEN
 _RETURN_SHARED: Final = STREAMS_WINDOW // 16
 """Bytes that were read of any streams, and are given back by themselves once they are so many."""
+_RESERVE: Final = STREAMS_WINDOW // 2
+"""Bytes of what all share that are for streams of which the other side has said that somebody reads."""
+_NOBODY: Final = Reader.NONE
 _GROWTH: Final = STREAMS_WINDOW // 2
 """Bytes by which all windows together may be larger than they began: the rest is for those that do not grow."""
 
@@ -54,84 +60,148 @@ Refuse = Callable[[int, Code, str, list[Event]], None]
 class Streams:
     """The streams of one session, both those of calls that this side makes and those of calls that it serves."""
 
-    def __init__(self, limits: Limits, outbox: Outbox) -> None:
+    def __init__(self, first_id: int, limits: Limits, outbox: Outbox) -> None:
+        self._own_parity = first_id % 2
         self._outbox = outbox
         self._flows = outbox.streams
         self._largest = max(limits.stream_bytes, STREAM_WINDOW)
+        self._body_limit = limits.body_bytes
         self._assembly = Assembly(limits.body_bytes, limits.unfinished_bytes)
         self._blocked: dict[Stream, None] = {}
         """The streams whose owners wait for credit, the one that waits longest first."""
-        self._overdraft = limits.body_bytes + ITEM_COST
-        """Bytes of one item that goes over what all share."""
+        self._quiet: dict[Stream, None] = {}
+        """The streams whose readers are not known to the other side."""
+        self.woken: list[Stream] = []
+        """Those that may send again, and whose owners were not told yet: see `take_woken`."""
+        self._overdraft = limits.body_bytes + ITEM_COST + STREAM_WINDOW
+        """Bytes that may go over what all share: those of one item, or of what waited for a REQUEST to leave."""
         self._granted = STREAMS_WINDOW
         """Bytes of all streams that the other side has not used."""
         self._owed = 0
         """Bytes of them that were read or dropped, and not yet given back."""
         self._growth = 0
         """Bytes by which windows have grown."""
+        self._is_over = False
+        self.is_begun: Callable[[int], bool] = _is_begun
+        """Whether there may be items of the call of an id; set by the core."""
         self.refuse: Refuse = _cannot_refuse
         """Set by the core."""
+        outbox.begin_stream = self._begin_outgoing
 
     # --- what is sent -------------------------------------------------------------------------------------------------
-
-    def open(self, call: StreamingCall) -> None:
-        """A call of this side is queued; what it brings from another session counts here."""
-        stream = call.stream
-        for one in stream.queue:
-            if not isinstance(one, End | Reply | Error):
-                self._spend(stream, cost(one))
 
     def try_send(self, stream: Stream, body: Body) -> bool:
         """Queue one item; False where it must wait for credit. The stream is named in an event once it may send.
 
         The caller has seen that the stream is open for sending.
         """
-        if stream.credit <= 0 or self._outbox.streams_left <= 0:
+        outbox = self._outbox
+        is_held = stream.is_held
+        if stream.credit <= 0 or (not is_held and outbox.streams_left <= (0 if stream.has_reader else _RESERVE)):
             stream.awaits_credit = True
-            self._blocked[stream] = None
+            if stream.ident:
+                self._blocked[stream] = None
             return False
-        self._spend(stream, len(body) + ITEM_COST)
+        size = len(body) + ITEM_COST
+        stream.credit -= size
         stream.queue.append(body)
-        if not stream.is_in_turn and stream.ident:
-            self._outbox.add_stream(stream)
+        if not is_held:
+            outbox.streams_left -= size
+            if not stream.is_in_turn:
+                outbox.add_stream(stream)
         return True
+
+    def _has_room(self, stream: Stream) -> bool:
+        """Whether the stream may have more of what all share: half of it is for those of whom somebody reads.
+
+        Else what nobody reads yet, as its handler has no turn, would let those wait that have one.
+        """
+        return self._outbox.streams_left > (0 if stream.has_reader else _RESERVE)
 
     def stop_waiting(self, stream: Stream) -> None:
         """Who waited for credit has left."""
         stream.awaits_credit = False
-        self._blocked.pop(stream, None)
+        if not stream.is_held:
+            self._blocked.pop(stream, None)
 
-    def _spend(self, stream: Stream, size: int) -> None:
-        stream.credit -= size
-        self._outbox.streams_left -= size
+    def _begin_outgoing(self, stream: Stream) -> None:
+        """The whole REQUEST of a call of this side has left, and so may its items."""
+        if stream.sending is not SendingState.ENDED:
+            self._blocked[stream] = None
+            self._look(stream, self.woken)
+        if stream.reader is Reader.QUIET and stream.receiving is _RECEIVING:
+            self._quiet[stream] = None
+            self._use(0)
 
-    def finish(self, stream: Stream, terminal: Terminal) -> None:
-        """There are no more items from here: this leaves behind them."""
+    def free(self, size: int) -> None:
+        """So much was counted, and does not leave."""
+        if self._add_room(size):
+            self._wake(self.woken)
+
+    def take_woken(self) -> list[Stream]:
+        """The streams to name in events: their owners wait, and may send again because others do not."""
+        woken, self.woken = self.woken, []
+        return [stream for stream in woken if stream.sending is _SENDING]
+
+    def _add_room(self, size: int) -> bool:
+        """There is so much more for all streams together; whether one that had to wait for it may go on."""
+        left = self._outbox.streams_left
+        more = self._outbox.streams_left = left + size
+        return left <= 0 < more or left <= _RESERVE < more
+
+    def _wake(self, told: list[Stream] | list[Event]) -> None:
+        """There is more for all streams together."""
+        for stream in list(self._blocked):
+            self._look(stream, told)
+
+    def _look(self, stream: Stream, told: list[Stream] | list[Event]) -> None:
+        """One that waits goes on where it may by now."""
+        if stream.is_held:
+            size = size_of(stream.queue)
+            if size and not self._has_room(stream):
+                return
+            stream.is_held = False
+            self._outbox.streams_left -= size
+            if stream.queue:
+                self._outbox.add_stream(stream)
+        if not stream.awaits_credit:
+            del self._blocked[stream]
+        elif stream.credit > 0 and self._has_room(stream):
+            del self._blocked[stream]
+            stream.awaits_credit = False
+            told.append(stream)
+
+    def finish(self, stream: Stream, end: End) -> None:
+        """There are no more items from here: an END leaves behind them. It may be made before the call has its id."""
+        self.stop_waiting(stream)
         stream.move_sending(SendingEvent.FINISH)
-        stream.queue.append(terminal)
-        if not isinstance(terminal, End):
-            self._outbox.held_outcomes += 1
-        if not stream.is_in_turn and stream.ident:
+        stream.queue.append(end)
+        if not stream.is_in_turn and not stream.is_held:
             self._outbox.add_stream(stream)
 
     def on_control(self, message: StreamCredit | End, events: list[Event]) -> None:
         """The other side permits more, or has sent its last item."""
+        if not self.is_begun(message.id):
+            raise ProtocolError(f"a {type(message).__name__} of a call {message.id} that was not begun")
         if isinstance(message, End):
             self._complete(message.id, events)
         else:
             self._on_credit(message, events)
 
     def _on_credit(self, credit: StreamCredit, events: list[Event]) -> None:
+        away = STREAMS_WINDOW - self._outbox.streams_left
+        if credit.consumed > away:
+            raise ProtocolError(f"{credit.consumed} bytes of streams come back; {away} are away")
         stream = self._flows.get(credit.id)
         if stream is not None:
+            stream.has_reader = True
             stream.credit += credit.size
-        self._outbox.streams_left += credit.consumed
-        if self._blocked and self._outbox.streams_left > 0:
-            ready = [stream for stream in self._blocked if stream.credit > 0]
-            for stream in ready:
-                del self._blocked[stream]
-                stream.awaits_credit = False
-                events.append(stream)
+            if stream.credit > STREAMS_WINDOW:
+                raise ProtocolError(f"the stream of the call {credit.id} may have more than all streams together")
+        if self._add_room(credit.consumed):
+            self._wake(events)
+        elif stream in self._blocked:
+            self._look(stream, events)  # all others wait for credit of their own
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
@@ -142,7 +212,7 @@ class Streams:
         stream.begin(request.id)
         self._flows[request.id] = stream
 
-    def arrive(self, item: Item, last_id: int, events: list[Event]) -> None:
+    def arrive(self, item: Item, events: list[Event]) -> None:
         """An item, or the last fragment of one."""
         ident, body = item.id, item.body
         stream = self._flows.get(ident)
@@ -153,31 +223,36 @@ class Streams:
         else:
             size = len(body) + ITEM_COST
             if stream is None or stream.receiving is not _RECEIVING:
-                self._skip(ident, size, last_id)
+                self._skip(stream, ident, size)
                 return
             self._take_credit(stream, size)
-        if stream is None:
-            return
-        if stream.keeps_newest and stream.items:
-            self._give_back(stream, cost(stream.items.popleft()))
+            if size > self._body_limit + ITEM_COST:
+                self._owe(ident, size)
+                self.refuse(ident, Code.RESOURCE_EXHAUSTED, f"an item {Refusal.TOO_LARGE.value}", events)
+                return
+        assert stream is not None, "what has an unfinished item is open"
+        if stream.keeps_newest:
+            self._drop_unread(stream)
         stream.items.append(body)
         if stream.awaits_item:
             stream.awaits_item = False
             events.append(stream)
 
-    def arrive_fragment(self, fragment: Fragment, last_id: int, events: list[Event]) -> None:
+    def _drop_unread(self, stream: Stream) -> None:
+        while stream.items:
+            self._give_back(stream, cost(stream.items.popleft()))
+
+    def arrive_fragment(self, fragment: Fragment, events: list[Event]) -> None:
         """A piece of an item, but not the last."""
         ident, size = fragment.id, len(fragment.body)
         key = (int(Type.ITEM), ident)
-        if key in self._assembly.unfinished:
-            self._add_fragment(key, fragment.body, 0, events)
-            return
-        stream = self._flows.get(ident)
-        if stream is None or stream.receiving is not _RECEIVING:
-            self._skip(ident, size, last_id)
-            return
-        self._take_credit(stream, 0)
-        self._assembly.begin(key, cast(Item, fragment.message))
+        if key not in self._assembly.unfinished:
+            stream = self._flows.get(ident)
+            if stream is None or stream.receiving is not _RECEIVING:
+                self._skip(stream, ident, size)
+                return
+            self._take_credit(stream, 0)
+            self._assembly.begin(key, cast(Item, fragment.message))
         self._add_fragment(key, fragment.body, 0, events)
 
     def _add_fragment(self, key: tuple[int, int], body: Body, more: int, events: list[Event]) -> bool:
@@ -199,37 +274,59 @@ class Streams:
 
     def _count(self, stream: Stream, size: int) -> None:
         stream.granted -= size
-        self._granted -= size
-        if (
-            self._granted < -self._overdraft
-        ):  # items of different streams arrive in another order than they were counted
+        self._use(size)
+        if self._granted < -self._overdraft:
+            # not 0: items of different streams arrive in another order than they were counted
             raise ProtocolError("the streams have more under way than they share")
 
-    def _skip(self, ident: int, size: int, last_id: int) -> None:
+    def _skip(self, stream: Stream | None, ident: int, size: int) -> None:
         """What nobody reads is given back as it comes in."""
-        if ident > last_id:
+        if stream is not None:
+            if stream.receiving is ReceivingState.COMPLETE:
+                raise ProtocolError(f"an item of the call {ident} after its END")
+        elif not self.is_begun(ident):
             raise ProtocolError(f"an item of a call {ident} that was not begun")
-        self._granted -= size
+        self._use(size)
         self._owe(ident, size)
 
+    def _use(self, size: int) -> None:
+        self._granted -= size
+        if self._granted <= _RESERVE and self._quiet:
+            for stream in list(self._quiet):  # what is left is for those that are read
+                self._give_credit(stream, 0)
+
     def _complete(self, ident: int, events: list[Event]) -> None:
+        if ident % 2 == self._own_parity:
+            raise ProtocolError(f"an END of the call {ident} by the side that answers it")
         stream = self._flows.get(ident)
-        if stream is not None and stream.receiving is _RECEIVING:
-            stream.move_receiving(ReceivingEvent.COMPLETE)
-            if stream.awaits_item:
-                stream.awaits_item = False
-                events.append(stream)
+        if stream is None or stream.receiving is ReceivingState.CLOSED:
+            return  # nobody reads
+        if stream.receiving is not _RECEIVING or (int(Type.ITEM), ident) in self._assembly.unfinished:
+            raise ProtocolError(f"a second END of the call {ident}, or one within an item")
+        stream.move_receiving(ReceivingEvent.COMPLETE)
+        if stream.awaits_item:
+            stream.awaits_item = False
+            events.append(stream)
 
     # --- what is read -------------------------------------------------------------------------------------------------
 
     def take(self, stream: Stream) -> Body | None:
         """The next unread item, or None where none is here."""
+        if stream.reader is _NOBODY:
+            self._meet(stream)
         if not stream.items:
-            stream.is_hungry = True
+            stream.waited_at = stream.owed
             return None
         body = stream.items.popleft()
         self._give_back(stream, len(body) + ITEM_COST)
         return body
+
+    def _meet(self, stream: Stream) -> None:
+        """Somebody reads: the other side is told where it needs to know."""
+        stream.reader = Reader.QUIET
+        if stream.receiving is _RECEIVING and stream.ident:
+            self._quiet[stream] = None
+            self._use(0)
 
     def close(self, stream: Stream) -> None:
         """The reader has left: what is unread is dropped, and so is what comes."""
@@ -253,23 +350,32 @@ class Streams:
         if stream.receiving is not _RECEIVING:
             self._return_shared(stream.ident)
             return
-        more = owed + self._grow(stream)
-        stream.owed = 0
+        self._give_credit(stream, self._grow(stream))
+
+    def _give_credit(self, stream: Stream, growth: int) -> None:
+        more = stream.owed + growth
+        stream.owed, stream.waited_at = 0, -1
         stream.granted += more
+        stream.reader = Reader.KNOWN
+        self._quiet.pop(stream, None)
         self._outbox.add_control(StreamCredit(stream.ident, more, self._take_owed()))
 
     def _grow(self, stream: Stream) -> int:
-        """Bytes by which the window grows: where the reader waits, and the window is what the sender waits for."""
-        if not stream.is_hungry or stream.granted > 0 or stream.items:
+        """Bytes by which the window grows: where the reader waited, and then a good part of a window came at once.
+
+        So comes what is held up by the window. What comes by itself, comes piece by piece as it is made.
+        """
+        waited = stream.waited_at
+        if waited < 0 or (stream.owed - waited) * 8 < stream.window or stream.keeps_newest:
             return 0
-        stream.is_hungry = False
         more = min(stream.window, self._largest - stream.window, _GROWTH - self._growth)
         stream.window += more
         self._growth += more
         return more
 
     def _shrink(self, stream: Stream) -> None:
-        """The stream's growth is there for others again."""
+        """No more comes: the stream's growth is there for others again."""
+        self._quiet.pop(stream, None)
         self._growth -= stream.window - STREAM_WINDOW
         stream.window = STREAM_WINDOW
 
@@ -278,7 +384,8 @@ class Streams:
         self._return_shared(ident)
 
     def _return_shared(self, ident: int) -> None:
-        if self._owed >= _RETURN_SHARED:
+        # no less than what is left: what others have unread must not let the other side wait for the rest
+        if (self._owed >= _RETURN_SHARED or self._owed >= self._granted) and not self._is_over:
             self._outbox.add_control(StreamCredit(ident, 0, self._take_owed()))
 
     def _take_owed(self) -> int:
@@ -300,12 +407,15 @@ class Streams:
         if size:
             self._owe(stream.ident, size)
 
-    def answer(self, terminal: Reply | Error) -> bool:
+    def answer(self, outcome: Reply | Error) -> bool:
         """The outcome of a call of the other side; False where it need not wait for items, and leaves by itself."""
-        stream = self._flows.get(terminal.id)
+        stream = self._flows.get(outcome.id)
         if stream is None or stream.sending is not _SENDING or not stream.queue:
             return False
-        self.finish(stream, terminal)
+        self.stop_waiting(stream)
+        stream.move_sending(SendingEvent.FINISH)
+        stream.queue.append(outcome)  # it is in turn: items are before it
+        self._outbox.hold_outcome(outcome)
         return True
 
     def handler_ended(self, ident: int) -> None:
@@ -326,25 +436,36 @@ class Streams:
             self._drop_sending(stream)
 
     def _drop_sending(self, stream: Stream) -> None:
-        self.stop_waiting(stream)
+        stream.awaits_credit = False
+        self._blocked.pop(stream, None)
         if stream.sending is SendingState.ENDED:
             return
-        if stream.sending is SendingState.ENDING and not isinstance(stream.queue[-1], End):
-            self._outbox.held_outcomes -= 1
+        if stream.sending is SendingState.ENDING and not isinstance(outcome := stream.queue[-1], End):
+            self._outbox.drop_outcome(cast(Reply | Error, outcome))
         stream.move_sending(SendingEvent.DROP)
-        size = sum(cost(one) for one in stream.queue if not isinstance(one, End | Reply | Error)) - stream.offset
+        size = 0 if stream.is_held else size_of(stream.queue) - stream.offset
         stream.queue.clear()
         stream.offset = 0
-        self._outbox.streams_left += size
+        stream.is_held = False
+        if size:
+            self.free(size)
 
     def incoming(self, call: IncomingCall) -> Stream | None:
         """The stream of a call that is served here, while it is not over."""
         return self._flows.get(call.request.id) if call.state <= IncomingState.RUNNING else None
 
     def clear(self) -> None:
-        """The session has ended."""
+        """The session has ended: nothing is sent or given back any more; what is here of ended calls may be read."""
+        for ident in list(self._flows):
+            self.drop(ident)
         self._blocked.clear()
         self._assembly.clear()
+        self.woken.clear()
+        self._is_over = True
+
+
+def _is_begun(ident: int) -> bool:
+    raise AssertionError(f"the core has not said how to know whether the call {ident} was begun")
 
 
 def _cannot_refuse(ident: int, _code: Code, text: str, _events: list[Event]) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from callosum.errors import ProtocolError
 from callosum.protocol import limits
-from callosum.protocol.headers import MORE, decode_message, fragment_flags, header_and_body
+from callosum.protocol.headers import COMPRESSION_SHIFT, MORE, decode_message, header_and_body, record_flags
 from callosum.protocol.messages import (
     UNNUMBERED,
     VERSION,
@@ -35,8 +35,8 @@ _RECORD: Final = struct.Struct("<IHH")
 HEAD_SIZE: Final = _HEAD.size
 RECORD_SIZE: Final = _RECORD.size
 _IN_FRAME: Final = 1
-_MAX_FLAGS: Final = 3
-"""The byte behind the flags is 0, so that both together are no more than the two flags."""
+_MAX_FLAGS: Final = 31
+"""The byte behind the flags is 0, so that both together are no more than the flags."""
 pack_record: Final = _RECORD.pack
 """length, header length, flags"""
 _pack_head: Final = _HEAD.pack
@@ -148,7 +148,7 @@ def encode(messages: Sequence[Message], seq: int = 0, ack: int = 0, sent_ms: int
     writer = BatchWriter()
     for message in messages:
         header, body = header_and_body(message)
-        writer.add(header, body, fragment_flags(message))
+        writer.add(header, body, record_flags(message))
     return writer.finish(seq, ack, sent_ms)
 
 
@@ -211,7 +211,7 @@ def decode(frames: Sequence[Frame]) -> Batch:  # noqa: C901, PLR0912, PLR0915 - 
             extra += len(body)
         else:
             body = head[body_start:offset]
-        message = decode_message(head[start:body_start], body, flags & MORE)
+        message = decode_message(head[start:body_start], body, flags & MORE, flags >> COMPRESSION_SHIFT)
         append(message)
         kind_of_message = type(message)
         alone = alone or kind_of_message in _ALONE

@@ -6,12 +6,17 @@ from collections.abc import Iterator, Mapping
 
 
 class Counters(Mapping[str, int]):
-    """A read-only mapping: connections, sessions, calls, and refusals by their reason (``refused.unimplemented``)."""
+    """A read-only mapping: connections, sessions, calls, and refusals by their reason (``refused.unimplemented``).
+
+    ``compressed.before`` and ``compressed.after`` are the bytes of the bodies that were sent compressed: what they
+    were, and what was sent.
+    """
 
     __slots__ = ("_counts", "calls")
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {"connections": 0, "sessions": 0, "resumed": 0, "calls": 0}
+        names = ("connections", "sessions", "resumed", "calls", "compressed.before", "compressed.after")
+        self._counts: dict[str, int] = dict.fromkeys(names, 0)
         self.calls = 0
         """Calls that arrived; apart from the others because each call counts here."""
 
@@ -29,7 +34,11 @@ class Counters(Mapping[str, int]):
 
     def count(self, name: str) -> None:
         """One more."""
-        self._counts[name] = self._counts.get(name, 0) + 1
+        self.add(name, 1)
+
+    def add(self, name: str, number: int) -> None:
+        """So many more."""
+        self._counts[name] = self._counts.get(name, 0) + number
 
     def refuse(self, reason: str) -> None:
         """One more refusal for this reason."""

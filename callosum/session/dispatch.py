@@ -1,4 +1,4 @@
-"""An incoming call -> the queue -> interceptors -> handler -> its one outcome."""
+"""An incoming call -> the order of its key -> the queue -> interceptors -> handler -> its one outcome."""
 
 from __future__ import annotations
 
@@ -6,20 +6,31 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
-from callosum.channel import Failure, Flushable, Inbound
-from callosum.context import Call, current
-from callosum.errors import Code, DecodeError, EncodeError, InvalidArgument, Outcome, RpcError
+from callosum.channel import Failure, Flushable, Inbound, ItemStream
+from callosum.context import Call, Key, current
+from callosum.errors import Code, DecodeError, EncodeError, InvalidArgument, Outcome, ResourceExhausted, RpcError
 from callosum.interceptors import Interceptor, Next, compose
 from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, ONEWAY, STREAMS
 from callosum.service import Body, Method, MethodCodec
 from callosum.session.counters import Counters
+from callosum.session.lanes import Lane
 from callosum.session.registry import Registry, Target
-from callosum.session.workers import Workers
-from callosum.streams import Values
+from callosum.session.scheduling import Place, Scheduling, Stage, Unordered, make_order, policy_for
+from callosum.session.workers import Bounds, Workers
+from callosum.threads import MAX_THREADS, Threads
+from callosum.value_stream import ValueStream, stop_iterator
+
+if TYPE_CHECKING:
+    from callosum.peer import Peer
 
 _log = logging.getLogger("callosum.session")
+
+_DEFAULT = Bounds()
+_UNORDERED = Unordered()
+_WITHIN = "the call waits for its key, and the handler that has the key waits for the call"
 
 
 class HandlerDispatcher:
@@ -31,9 +42,10 @@ class HandlerDispatcher:
         counters: Counters,
         *,
         interceptors: Sequence[Interceptor] = (),
-        max_concurrency: int = 100,
-        max_pending: int = 10_000,
+        bounds: Bounds = _DEFAULT,
+        scheduling: Scheduling = _UNORDERED,
         expose_errors: bool = False,
+        max_threads: int = MAX_THREADS,
     ) -> None:
         self.registry = registry
         self._targets = registry.targets
@@ -41,11 +53,40 @@ class HandlerDispatcher:
         self._chain: Next | None = compose(interceptors, _run) if interceptors else None
         self._expose_errors = expose_errors
         self._dirty: set[Flushable] = set()
-        self.workers = Workers(self._serve, max_concurrency, max_pending, self._flush)
+        self._scheduling = scheduling
+        self._is_plain = scheduling == _UNORDERED and bounds.are_shared and bounds.max_queue_delay is None
+        """Whether all that is asked of a call is whether too many wait already."""
+        self.workers = Workers(self._serve, bounds, self._flush, self._reject)
         self.drained = self.workers.run
         """A run of `submit` is over: handlers may start."""
+        self._threads = Threads(max_threads)
+
+    def open(self) -> None:
+        """Take the running loop and the current context: handlers may run."""
+        self.workers.open(self._threads.open)
+
+    async def close(self) -> None:
+        """Cancel what runs, and wait for it a bounded time; threads come last, for handlers wait for them."""
+        await self.workers.close()
+        await self._threads.close()
 
     # --- what sessions call -------------------------------------------------------------------------------------------
+
+    def join(self, peer: Peer) -> Lane:
+        """The session of a peer has opened: its policy is chosen."""
+        lane = Lane()
+        try:
+            policy = policy_for(self._scheduling, peer)
+            lane.order = make_order(policy, partial(self._admit, lane), self.workers.hurry)
+        except Exception as error:  # noqa: BLE001 - whatever the user's function raises: without an order nothing runs
+            lane.fault = f"no scheduling policy for {peer.address}"
+            _log.error("%s: its calls are refused", lane.fault, exc_info=error)
+        return lane
+
+    def expect(self, call: Inbound) -> None:
+        """Take the place of a call that has begun to arrive."""
+        if not self._is_plain and call.request.method in self._targets:
+            self._take_place(call, call.request.key)
 
     def submit(self, call: Inbound) -> None:
         """Queue a call, or refuse it at once."""
@@ -63,12 +104,27 @@ class HandlerDispatcher:
             self._refuse(call, Code.UNIMPLEMENTED, f"{request.method} {_way(target.streams)}, by the IDL of this side")
         else:
             call.target = target
-            if not self.workers.submit(call):
-                self._refuse(call, Code.RESOURCE_EXHAUSTED, f"{self.workers.max_pending} calls wait already")
+            if not self._is_plain:
+                self._submit_in_order(call, target)
+            elif not self.workers.submit(call):
+                self._refuse(call, Code.RESOURCE_EXHAUSTED, f"{self.workers.bounds.max_pending} calls wait already")
 
     def abandon(self, call: Inbound) -> None:
-        """The caller of a submitted call is gone."""
-        self.workers.abandon(call)
+        """The caller of an expected or submitted call is gone."""
+        place: Place | None = call.place
+        if place is None or place.stage is Stage.LEFT:
+            self.workers.abandon(call)
+        elif self.workers.is_driving(call):
+            self.workers.abandon(call)
+            place.order.forsake(place)
+        else:
+            if place.stage is Stage.ADMITTED:
+                self.workers.abandon(call)
+            else:
+                call.finish()
+            self._withdraw(call)
+        if place is not None:
+            self.workers.wake()
 
     def touched(self, carrier: Flushable) -> None:
         """A call was answered: the carrier sends it when the worker pauses."""
@@ -88,23 +144,125 @@ class HandlerDispatcher:
         return f"no service {service!r} is served here; there is {', '.join(served) or 'none'}"
 
     def _refuse(self, call: Inbound, code: Code, text: str, error_id: str = "") -> None:
-        self._counters.refuse(code.name.lower())
         method = call.request.method
         if call.request.flags & ONEWAY:
             _log.warning("refusing a oneway call of %s from %s: %s", method, call.peer.address, text)
         else:
             _log.info("refusing a call of %s from %s: %s", method, call.peer.address, text)
-        call.fail(Failure(code, Outcome.REJECTED, text, error_id=error_id))
+        self._reject(call, Failure(code, Outcome.REJECTED, text, error_id=error_id))
+
+    def _reject(self, call: Inbound, failure: Failure) -> None:
+        """Answer a call that does not run: its place in the order is given up."""
+        self._counters.refuse(failure.code.name.lower())
+        call.fail(failure)
+        self._withdraw(call)
+
+    # --- the order of a key -------------------------------------------------------------------------------------------
+
+    def _submit_in_order(self, call: Inbound, target: Target) -> None:
+        """Queue a call when its turn has come, or refuse it at once."""
+        lane: Lane = call.lane
+        if lane.fault:
+            self._refuse(call, Code.INTERNAL, lane.fault)
+            return
+        is_nested = call.request.parent != 0
+        if not is_nested and (excess := self.workers.excess(lane)):
+            self._refuse(call, Code.RESOURCE_EXHAUSTED, excess)
+            return
+        if call.place is None and lane.order is not None and not self._find_place(call, target):
+            return
+        call.since = self.workers.now()
+        place: Place | None = call.place
+        if place is None or place.stage is Stage.ADMITTED or place.order.ready(place):
+            self.workers.enqueue(call)
+        elif not is_nested:
+            lane.in_line += 1
+            self.workers.in_line += 1
+
+    def _find_place(self, call: Inbound, target: Target) -> bool:
+        """Take a call's place, where it has one to take; False where it was refused."""
+        key = call.request.key
+        if not call.carries_key and target.key_of is not None:
+            try:
+                key = target.key_of(target.codecs[call.request.codec].decode_args(call.request.body), {})
+            except (DecodeError, EncodeError) as error:
+                self._refuse(call, Code.INVALID_ARGUMENT, str(error))
+                return False
+        if self._take_place(call, key):
+            return True
+        self._refuse(call, Code.RESOURCE_EXHAUSTED, _WITHIN)
+        return False
+
+    @staticmethod
+    def _take_place(call: Inbound, key: Key | None) -> bool:
+        """Take a call's place, where it has one to take; False where it must not wait for it."""
+        order = call.lane.order
+        if key is None or order is None:
+            return True
+        if call.request.parent and order.is_within(call.makers(), key):
+            return not order.refuses_within
+        call.place = order.take(call, key)
+        return True
+
+    def _admit(self, lane: Lane, call: Inbound) -> None:
+        """Its turn has come. Whoever gave way sees to it that a worker looks at the queue."""
+        self._leave_line(lane, call)
+        self.workers.enqueue(call)
+
+    def _leave_line(self, lane: Lane, call: Inbound) -> None:
+        if not call.request.parent:
+            lane.in_line -= 1
+            self.workers.in_line -= 1
+
+    def _withdraw(self, call: Inbound) -> None:
+        place: Place | None = call.place
+        if place is not None:
+            if place.stage is Stage.WAITING:
+                self._leave_line(call.lane, call)
+            place.order.withdraw(place)
+
+    def _reply(self, call: Inbound, body: Body) -> None:
+        if call.place is None:
+            call.reply(body)
+        else:
+            call.place.settle(partial(call.reply, body), len(body))
+
+    def _fail(self, call: Inbound, failure: Failure) -> None:
+        if call.place is None:
+            call.fail(failure)
+        else:
+            call.place.settle(partial(call.fail, failure), len(failure.text))
+
+    def _finish(self, call: Inbound) -> None:
+        if call.place is None:
+            call.finish()
+        else:
+            call.place.settle(call.finish, 0)
 
     # --- what a worker runs -------------------------------------------------------------------------------------------
 
-    async def _serve(self, inbound: Inbound) -> None:
+    async def _serve_packed(self, inbound: Inbound) -> None:
+        """A call whose body is compressed: it is decompressed now, when its handler is to start."""
+        try:
+            with inbound.unpacked() as body:
+                await self._serve(inbound, body)
+        except DecodeError as error:
+            self._refuse(inbound, Code.INVALID_ARGUMENT, str(error))
+        except ResourceExhausted as error:
+            self._refuse(inbound, Code.RESOURCE_EXHAUSTED, error.message)
+
+    async def _serve(self, inbound: Inbound, body: Body | None = None) -> None:
         """One call, from its bytes to its outcome. Raises nothing but what must end the loop."""
         request = inbound.request
+        if body is None:
+            if request.compression:
+                await self._serve_packed(inbound)
+                return
+            body = request.body
         target: Target = inbound.target
         codec = target.codecs[request.codec]
         try:
-            arguments = codec.decode_args(request.body)
+            arguments = codec.decode_args(body)
         except DecodeError as error:
             self._refuse(inbound, Code.INVALID_ARGUMENT, str(error))
             return
@@ -113,47 +271,66 @@ class HandlerDispatcher:
             return
         inbound.arguments = arguments
         current.set(inbound)
+        began = 0.0 if request.deadline is None or target.streams else inbound.since
         try:
             if target.streams:
-                inbound.reply(await self._serve_stream(inbound, target, codec))
-                return
-            if self._chain is None:
-                result = await target.run(*arguments)
+                self._reply(inbound, await self._serve_stream(inbound, target, codec))
             else:
-                call = inbound.call
-                call.run = target.run
-                result = await self._chain(call)
-            if target.is_oneway:
-                inbound.finish()
-            else:
-                inbound.reply(codec.encode_result(result))
+                if self._chain is None:
+                    result = await target.run(*arguments)
+                else:
+                    result = await self._run_target(inbound, target.run)
+                if target.is_oneway:
+                    self._finish(inbound)
+                else:
+                    self._reply(inbound, codec.encode_result(result))
         except asyncio.CancelledError:
-            inbound.fail(Failure(Code.CANCELLED, Outcome.EXECUTED, "the handler was cancelled"))
+            if began:
+                self.workers.shedding.note_cut(request.method, self.workers.now() - began)
+                began = 0.0
+            self._fail(inbound, Failure(Code.CANCELLED, Outcome.EXECUTED, "the handler was cancelled"))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is its caller's to know, nobody else's
             self._answer_exception(inbound, target, codec, error)
         except BaseException:
-            inbound.fail(Failure(Code.UNAVAILABLE, Outcome.EXECUTED, "the process is ending"))
+            self._fail(inbound, Failure(Code.UNAVAILABLE, Outcome.EXECUTED, "the process is ending"))
             raise
+        if began:
+            self.workers.shedding.note(request.method, self.workers.now() - began)
 
     async def _serve_stream(self, inbound: Inbound, target: Target, codec: MethodCodec) -> bytes:
-        """A call that streams, to the body of its reply."""
-        method, items = target.method, inbound.items
+        """The handler of a call that streams, to the body of its reply."""
+        items = inbound.items
         if items is None:
             raise asyncio.CancelledError  # its caller is gone
-        values = Values[Any, Any](method.wire_name, items, codec.encode_result, _checked(codec, method))
+        try:
+            return await self._run_stream(inbound, target, codec, items)
+        finally:
+            items.cancel()  # its outcome may have to wait for others of its key
+
+    async def _run_stream(self, inbound: Inbound, target: Target, codec: MethodCodec, items: ItemStream) -> bytes:
+        method = target.method
+        values = ValueStream[Any, Any](method.wire_name, items, codec.encode_result, _checked(codec, method))
         if method.stream is not None:
             before, after = inbound.arguments[: method.stream], inbound.arguments[method.stream :]
             inbound.arguments = (*before, values, *after)
         if not method.cardinality.gives_items:
             return codec.encode_result(await self._run_target(inbound, target.run))
 
-        async def run(*arguments: Any) -> Any:  # an async iterator of values of any IDL type
-            return target.run(*arguments)
+        made: list[Any] = []  # async iterators of values of any IDL type
 
-        given = await self._run_target(inbound, run)
-        if not hasattr(given, "__aiter__"):
-            raise TypeError(f"{method.wire_name} streams, and its handler gave no async iterator, but {given!r:.100}")
-        await values.send_all(given)
+        async def run(*arguments: Any) -> Any:  # as above
+            made.append(target.run(*arguments))
+            return made[-1]
+
+        try:
+            given = await self._run_target(inbound, run)
+            if not hasattr(given, "__aiter__"):
+                name = method.wire_name
+                raise TypeError(f"{name} streams, and its handler gave no async iterator, but {given!r:.100}")
+            await values.send_all(given)
+        finally:
+            for iterator in made:  # what interceptors made of it leaves that to the garbage collector
+                await stop_iterator(iterator)
         return b""
 
     async def _run_target(self, inbound: Inbound, run: Callable[..., Awaitable[Any]]) -> Any:  # as above
@@ -166,7 +343,7 @@ class HandlerDispatcher:
     def _answer_exception(self, inbound: Inbound, target: Target, codec: MethodCodec, error: Exception) -> None:
         if target.is_oneway:
             self._log_failure(target, error)
-            inbound.finish()
+            self._finish(inbound)
             return
         if not isinstance(error, EncodeError):
             try:
@@ -175,18 +352,19 @@ class HandlerDispatcher:
                 error = unfit
             else:
                 if body is not None:
-                    inbound.reply(body)
+                    self._reply(inbound, body)
                     return
         if isinstance(error, RpcError) and not error.call and isinstance(error.code, Code):
-            inbound.fail(
-                Failure(error.code, Outcome.EXECUTED, error.message, error.details, error.error_id, error.retry_after)
+            self._fail(
+                inbound,
+                Failure(error.code, Outcome.EXECUTED, error.message, error.details, error.error_id, error.retry_after),
             )
             return
         error_id = self._log_failure(target, error)
         text = "the handler failed"
         if self._expose_errors:
             text = f"{type(error).__name__}: {error}"
-        inbound.fail(Failure(Code.INTERNAL, Outcome.EXECUTED, text, error_id=error_id))
+        self._fail(inbound, Failure(Code.INTERNAL, Outcome.EXECUTED, text, error_id=error_id))
 
     def _log_failure(self, target: Target, error: Exception) -> str:
         self._counters.count("failed")

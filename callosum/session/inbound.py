@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 from callosum.channel import Channel, Failure, Inbound, ItemStream
 from callosum.context import Call
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 class SessionInbound(IncomingCall, Inbound):
     """A call in the table of the session's core, and what the dispatcher sees of it; answers leave when it pauses."""
 
-    __slots__ = ("_call", "arguments", "peer", "session", "target", "worker")
+    __slots__ = ("_call", "arguments", "peer", "place", "session", "since", "target", "worker")
 
     def __init__(self, session: Session, request: Request, state: IncomingState, size: int) -> None:
         self.request = request
@@ -30,6 +32,7 @@ class SessionInbound(IncomingCall, Inbound):
         self.session = session
         self.peer = session.peer
         self.worker = None
+        self.place = None
         self._call: Call | None = None
 
     @property
@@ -41,6 +44,21 @@ class SessionInbound(IncomingCall, Inbound):
             self._call = Call(self.target.method, self.peer, metadata, request.key, request.deadline, self)
             self._call.arguments = self.arguments
         return self._call
+
+    @property
+    def lane(self) -> Any:  # the dispatcher's own
+        """What the dispatcher has for its session."""
+        return self.session.lane
+
+    def makers(self) -> Iterator[SessionInbound]:
+        """The calls of this side in whose handlers it is made; those of one session, since a parent is named there."""
+        made: SessionInbound | None = self
+        while made is not None and made.request.parent:
+            outgoing = made.session.core.outgoing.under_way.get(made.request.parent)
+            # a call that is made in no handler has a waiter without a maker, and one whose caller left has no waiter
+            made = None if outgoing is None else getattr(outgoing.waiter, "maker", None)
+            if made is not None:
+                yield made
 
     @property
     def is_draining(self) -> bool:
@@ -69,20 +87,35 @@ class SessionInbound(IncomingCall, Inbound):
         session.hold(self)
         return True
 
+    def unpacked(self) -> AbstractContextManager[Body]:
+        """The body of a request that is compressed, for as long as its handler runs."""
+        return self.session.packing.unpacked(self.request)
+
     @property
     def items(self) -> ItemStream | None:
         """The end of its streams, where it has any and its caller is there."""
         stream = self.session.core.streams.incoming(self)
-        return None if stream is None else HandlerStream(self.session, stream, self)
+        return None if stream is None else HandlerStream(self.session, stream, self.request.method)
 
     def reply(self, body: Body) -> None:
         """Answer with these bytes; too many for the other side are an error of their own."""
         session = self.session
-        if len(body) > session.core.body_bytes:
-            self.fail(session.oversized_reply(len(body)))
+        size, compression = len(body), 0
+        if size > session.core.body_bytes:
+            self.fail(session.oversized_reply(size))
             return
-        session.core.incoming.reply(self, body, None)
+        if size > session.pack_over:
+            body, compression = session.packing.pack_reply(body, self.request)
+        session.core.incoming.reply(self, body, None, compression)
         session.dispatcher.touched(session)
+
+    def is_departing(self, then: Callable[[], None]) -> bool:
+        """Whether its answer leaves in fragments: what is small leaves before what is left of them."""
+        session, ident = self.session, self.request.id
+        if not session.outbox.is_leaving(ident):
+            return False
+        session.departing[ident] = then
+        return True
 
     def fail(self, failure: Failure) -> None:
         """Answer with an error."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from callosum.context import KeyOf, key_of
 from callosum.errors import ConfigurationError
 from callosum.fingerprint import whole_of
 from callosum.protocol.messages import STREAMS, Offered
@@ -49,6 +50,8 @@ class Target:
     is_oneway: bool
     streams: int
     """Of the method's flags those that say which way it streams."""
+    key_of: KeyOf | None
+    """What computes its request key from the arguments, where the IDL names one."""
 
 
 class Registry:
@@ -91,7 +94,8 @@ class Registry:
         codecs = Codecs(method, service.codecs[0] if service.codecs else next(iter(method.codecs)))
         run = getattr(handler, method.python_name or method.name)
         is_oneway = method.cardinality is Cardinality.ONEWAY
-        self.targets[method.wire_name] = Target(method, run, encodings, codecs, is_oneway, method.flags & STREAMS)
+        streams = method.flags & STREAMS
+        self.targets[method.wire_name] = Target(method, run, encodings, codecs, is_oneway, streams, key_of(method))
 
 
 def _offered(services: Sequence[Service]) -> tuple[Offered, ...]:
@@ -173,7 +177,7 @@ def _unfit_plain(name: str, attribute: Callable[..., object]) -> str | None:
     if inspect.isasyncgenfunction(attribute):
         return f"{name} yields, and has one result: return it"
     if not _is_async(attribute):
-        return f"{name} is not async: write async def {name}"
+        return f"{name} is not async: write async def {name}, or @callosum.in_thread above it"
     return None
 
 

@@ -15,9 +15,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from callosum.channel import Channel, Dispatcher, Failure, ItemStream
+from callosum.compression import Compression, PackedBody
 from callosum.context import Key, Metadata
 from callosum.errors import (
     CallosumError,
@@ -33,7 +34,7 @@ from callosum.lower.base import Connection, Frames
 from callosum.protocol import headers, wire
 from callosum.protocol.calls import IncomingState, OutgoingCall, OutgoingState, SessionState
 from callosum.protocol.core import SessionCore
-from callosum.protocol.events import Broken, Ended, Event, NotResumed, Opened, Refused
+from callosum.protocol.events import Announced, Broken, Ended, Event, NotResumed, Opened, Refused, Withdrawn
 from callosum.protocol.limits import MAX_RECORDS
 from callosum.protocol.messages import (
     ONEWAY,
@@ -53,6 +54,7 @@ from callosum.service import Body, Method, MethodCodec
 from callosum.session.comparison import Comparison, OnDifference
 from callosum.session.counters import Counters
 from callosum.session.inbound import SessionInbound
+from callosum.session.packing import Packing
 from callosum.session.streams import CallerStream
 from callosum.session.waking import Waiter
 
@@ -83,12 +85,14 @@ Owner = Callable[["Session", Event], None]
 """Is told of Opened, Resumed, NotResumed, Draining, Broken and Ended."""
 
 
-class Caller(Waiter[Body]):
+class Caller(Waiter[Body | PackedBody]):
     """Waits for the outcome of a call. Cancelled, it cancels its call, wherever that is by now."""
 
-    __slots__ = ("call", "session")
+    __slots__ = ("call", "maker", "session")
     call: OutgoingCall
     session: Session
+    maker: SessionInbound | None
+    """In whose handler it is made, where that call came over the same session."""
 
     def cancel(self, msg: Any = None) -> bool:  # as asyncio has it
         """What the task that waits calls when it is cancelled."""
@@ -112,13 +116,19 @@ class Session(Channel):
         owner: Owner,
         counters: Counters,
         on_difference: OnDifference = OnDifference.WARN,
+        compression: Compression | None = None,
     ) -> None:
         self.core = core
+        self.packing = Packing(compression, core.terms.limits, counters)
+        self.pack_over = self.packing.threshold
+        """Bytes over which a reply may be worth it; here because each reply is compared with it."""
         self.peer: Peer  # set by the owner, before the first call can arrive
         self.services: dict[str, Offered] = {}
         """What the other side serves, by name."""
         self.comparison = Comparison(on_difference)
         self.dispatcher = dispatcher
+        self.lane: Any = None
+        """The dispatcher's own, from when the session opened."""
         self._owner = owner
         self._counters = counters
         self.loop = asyncio.get_running_loop()
@@ -139,6 +149,8 @@ class Session(Channel):
         self._served = core.incoming.calls
         self._codecs: dict[Method, tuple[str, MethodCodec]] = {}
         self._held: dict[SessionInbound, None] = {}
+        self.departing: dict[int, Callable[[], None]] = {}
+        """What follows when the large reply of a call has left."""
         self._conditions: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     # --- connections: what the owner calls ----------------------------------------------------------------------------
@@ -253,7 +265,7 @@ class Session(Channel):
             self._codecs[method] = found
         return found
 
-    def call(
+    def call(  # noqa: PLR0917 - a keyword costs more, and every call passes through here
         self,
         method: Method,
         codec: str,
@@ -262,12 +274,15 @@ class Session(Channel):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
-    ) -> Awaitable[Body]:
+        compression: Compression | None = None,
+    ) -> Awaitable[Body | PackedBody]:
         """One request and its reply; see `Channel.call`. Cancellation: safe; the handler is cancelled."""
         core, loop = self.core, self.loop
         caller = Caller(loop=loop)
         call = OutgoingCall(method.wire_name, method.flags, body, key, metadata, parent, codec, deadline, caller)
         caller.session, caller.call = self, call
+        if compression is not None and len(body) <= core.body_bytes:
+            self.packing.pack_request(call, compression)
         if (
             core.state is _OPEN
             and core.gate is _GATE_OPEN
@@ -287,7 +302,7 @@ class Session(Channel):
                 self._flushing = loop.call_soon(self._run_flush)
         return caller
 
-    def open_stream(
+    def open_stream(  # noqa: PLR0917 - as call()
         self,
         method: Method,
         codec: str,
@@ -296,10 +311,13 @@ class Session(Channel):
         key: Key | None = None,
         metadata: Metadata | None = None,
         parent: int = 0,
+        compression: Compression | None = None,
     ) -> ItemStream:
         """One request, and a stream one way or both; see `Channel.open_stream`."""
         call = StreamingCall(method.wire_name, method.flags, body, key, metadata, parent, codec, deadline)
         call.begin()
+        if compression is not None and len(body) <= self.core.body_bytes:
+            self.packing.pack_request(call, compression)
         call.waiter = stream = CallerStream(self, call)
         self._open(call)
         self.flush_soon()
@@ -309,6 +327,8 @@ class Session(Channel):
         """Queue a call that is not of the plainest kind."""
         core, now = self.core, self.loop.time()
         self._check(call, now)
+        if call.parent and isinstance(call.waiter, Caller):
+            call.waiter.maker = cast("SessionInbound | None", self._served.get(call.parent))
         if core.gate is Gate.AHEAD and opening.get() is self:
             core.open_call_ahead(call)
         else:
@@ -342,6 +362,7 @@ class Session(Channel):
                 continue
             call.codec = call.codec or caller.session.first_encoding(call.method)
             caller.adopt(self, call)  # type: ignore[arg-type]  # one that streams has a stream's caller
+            self.packing.unpack_request(call)
             refusal = self.comparison.refusal(call.method)
             if refusal is None:
                 self.core.open_call(call, now)
@@ -365,11 +386,6 @@ class Session(Channel):
     def hold(self, call: SessionInbound) -> None:
         """Keep a call that would be started, while the peer does not take the replies that it already has."""
         self._held[call] = None
-
-    def oversized_item(self, size: int) -> CallosumError:
-        """Why an item that the other side does not accept is not sent."""
-        text = f"an item takes {size} bytes; the other side accepts {self.core.body_bytes}"
-        return ResourceExhausted(text, outcome=Outcome.UNKNOWN)
 
     def oversized_reply(self, size: int) -> Failure:
         """What becomes of a reply that the other side does not accept."""
@@ -456,6 +472,8 @@ class Session(Channel):
                     self._handle(ended)
         if self._held and not core.is_congested:
             self._release_held()
+        if self.departing:
+            self._follow()
         if self._conditions:
             self._check_conditions()
         if core.wake_at < self._armed_at:
@@ -466,6 +484,17 @@ class Session(Channel):
         for call in held:
             self.dispatcher.submit(call)
         self.dispatcher.drained()
+
+    def _follow(self) -> None:
+        """Large replies may have left: what had to come after them may leave."""
+        departing, self.departing = self.departing, {}
+        while left := [ident for ident in departing if not self.outbox.is_leaving(ident)]:
+            for ident in left:
+                departing.pop(ident)()
+            self.flush()
+            departing |= self.departing
+            self.departing = {}
+        self.departing |= departing
 
     def _check_conditions(self) -> None:
         ended = self.core.state is SessionState.ENDED
@@ -517,7 +546,12 @@ class Session(Channel):
         failure = call.failure
         if failure is None:
             reply = call.reply
-            caller.set_result(b"" if reply is None else reply.body)
+            if reply is None:
+                caller.set_result(b"")
+            elif reply.compression:
+                caller.set_result(self.packing.packed_reply(reply))
+            else:
+                caller.set_result(reply.body)
         else:
             if isinstance(failure, RpcError):
                 failure.call = call.method
@@ -562,10 +596,8 @@ class Session(Channel):
         if call.state is _PENDING:
             self._counters.calls += 1
             self.dispatcher.submit(call)
-        elif call in self._held:
-            del self._held[call]
-            call.finish()
         else:
+            self._held.pop(call, None)
             self.dispatcher.abandon(call)
 
     def _on_life(self, event: Event) -> None:
@@ -577,9 +609,17 @@ class Session(Channel):
                 else:
                     _log.info("refusing a call of %s: %s", event.request.method, event.text)
                 return
+            case Announced():
+                self.dispatcher.expect(cast(SessionInbound, event.call))
+                return
+            case Withdrawn():
+                self.dispatcher.abandon(cast(SessionInbound, event.call))
+                return
             case Opened():
+                self.lane = self.dispatcher.join(self.peer)
                 self.services = {offered.name: offered for offered in event.services}
                 self._codecs.clear()
+                self.packing.open(self.core.compressions)
                 self._compare()
             case Broken():
                 self._break(event)

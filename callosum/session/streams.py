@@ -1,8 +1,9 @@
 """The ends of a call that streams, over a session: bytes of items, and tasks that wait for them.
 
 Laws: an item is queued, or was not sent; it is returned, or still there: cancellation loses none. What waits goes on
-in the run that brings what it waits for. The core refers to an end, and an end to no value of the user's: who forgets
-a stream is noticed (see `callosum.streams`).
+in the run that brings what it waits for, and all of it looks again: so none is missed where another is cancelled. The
+core refers to an end while its call goes on, and an end to no value of the user's: who forgets a stream is noticed (see
+`callosum.streams`), and nothing of one that is over waits for the garbage collector.
 """
 
 from __future__ import annotations
@@ -11,7 +12,16 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from callosum.channel import ItemStream
-from callosum.errors import CallosumError, Cancelled, ConfigurationError, DeadlineExceeded, Outcome
+from callosum.compression import PackedBody
+from callosum.errors import (
+    CallosumError,
+    Cancelled,
+    ConfigurationError,
+    DeadlineExceeded,
+    Outcome,
+    ResourceExhausted,
+    RpcError,
+)
 from callosum.protocol.calls import ReceivingState, SendingState
 from callosum.protocol.messages import End
 from callosum.protocol.stream import Stream, StreamingCall
@@ -19,11 +29,20 @@ from callosum.service import Body
 from callosum.session.waking import Waiter
 
 if TYPE_CHECKING:
-    from callosum.session.inbound import SessionInbound
     from callosum.session.session import Session
 
 _RECEIVING: Final = ReceivingState.OPEN
 _SENDING: Final = SendingState.OPEN
+
+
+class _Nobody:
+    """Whom the core tells of a stream whose end is gone."""
+
+    def wake(self) -> None:
+        """Nobody waits."""
+
+
+_NOBODY: Final = _Nobody()
 
 
 class SessionStream(ItemStream):
@@ -34,25 +53,34 @@ class SessionStream(ItemStream):
     def __init__(self, session: Session, stream: Stream) -> None:
         self.session = session
         self.stream = stream
-        self._waiting: list[Waiter[None]] = []
+        self._waiting: dict[Waiter[None], None] = {}
         stream.waiter = self
 
     def wake(self) -> None:
         """Whatever waits looks again: there is an item, or credit, or the call has ended."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = self._waiting, {}
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)
                 self.session.settled.append(waiter)
 
+    def _let_go(self) -> None:
+        """This end is over: whatever waits goes on soon, and the core knows it no longer."""
+        session = self.session
+        session.core.streams.close(self.stream)
+        self.stream.waiter = _NOBODY
+        if session.outbox.has_control:  # what was unread is given back to the other streams
+            session.flush_soon()
+        self.wake()
+        session.resume_soon()
+
     async def _wait(self) -> None:
         waiter: Waiter[None] = Waiter(loop=self.session.loop)
-        self._waiting.append(waiter)
+        self._waiting[waiter] = None
         try:
             await waiter
         finally:
-            if waiter in self._waiting:
-                self._waiting.remove(waiter)
+            self._waiting.pop(waiter, None)
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -62,7 +90,7 @@ class SessionStream(ItemStream):
             raise self._cannot_send()
         session = self.session
         if len(body) > session.core.body_bytes:
-            raise session.oversized_item(len(body))
+            raise self._oversized(len(body))
         if not session.core.streams.try_send(self.stream, body):
             return False
         session.flush_soon()
@@ -77,20 +105,24 @@ class SessionStream(ItemStream):
     def _cannot_send(self) -> CallosumError:
         """Why there are no more items from here."""
 
+    def _oversized(self, size: int) -> CallosumError:
+        """Why an item that the other side does not accept is not sent."""
+        text = f"an item takes {size} bytes; the other side accepts {self.session.core.body_bytes}"
+        return ResourceExhausted(text, outcome=Outcome.UNKNOWN)
+
     # --- receiving ----------------------------------------------------------------------------------------------------
 
     def try_receive(self) -> Body | None:
         """The next item, where one is here."""
         session = self.session
         body = session.core.streams.take(self.stream)
-        if body is not None and session.outbox.has_control:
+        if session.outbox.has_control:  # credit; or that somebody reads
             session.flush_soon()
         return body
 
     async def receive(self) -> Body | None:
         """The next item; see `ItemStream.receive`."""
         while True:
-            self._check_deadline()
             body = self.try_receive()
             if body is not None:
                 return body
@@ -103,9 +135,6 @@ class SessionStream(ItemStream):
     def keep_newest(self) -> None:
         """Of unread items only the newest is kept."""
         self.stream.keeps_newest = True
-
-    def _check_deadline(self) -> None:
-        """Raises DeadlineExceeded where the deadline of the call has passed: it waits for no reader."""
 
     @abstractmethod
     def _check_outcome(self) -> None:
@@ -120,7 +149,7 @@ class CallerStream(SessionStream):
     def __init__(self, session: Session, call: StreamingCall) -> None:
         super().__init__(session, call.stream)
         self.call = call
-        self.body: Body | None = None
+        self.body: Body | PackedBody | None = None
         """The outcome, where there is one."""
         self.failure: BaseException | None = None
 
@@ -130,23 +159,28 @@ class CallerStream(SessionStream):
         """Whether there is an outcome."""
         return self.body is not None or self.failure is not None
 
-    def set_result(self, body: Body) -> None:
+    def set_result(self, body: Body | PackedBody) -> None:
         """The call has ended well."""
         self.body = body
-        self.wake()
 
     def set_exception(self, failure: BaseException) -> None:
-        """The call has failed."""
+        """The call has failed. Its deadline waits for no reader: what is unread then is dropped."""
         self.failure = failure
-        self.wake()
+        deadline = self.call.deadline
+        if isinstance(failure, DeadlineExceeded) and deadline is not None and self.session.loop.time() >= deadline:
+            self.session.core.streams.close(self.stream)
 
     def resume(self) -> None:
-        """Whatever waits is resumed by itself."""
+        """Whatever waits looks again, for the outcome."""
+        if self._waiting:
+            self.wake()
+            self.session.resume_soon()
 
     def adopt(self, session: Session, call: StreamingCall) -> None:
         """The call goes on over another session: nothing of it has left."""
         self.session, self.call, self.stream = session, call, call.stream
         self.wake()
+        session.resume_soon()
 
     # --- what stubs do ------------------------------------------------------------------------------------------------
 
@@ -160,44 +194,62 @@ class CallerStream(SessionStream):
         """The bytes of the outcome; see `ItemStream.outcome`."""
         while not self.done():
             await self._wait()
-        self.session.core.streams.close(self.stream)
+        self._let_go()
         self._check_outcome()
-        return b"" if self.body is None else self.body
+        body = self.body
+        if isinstance(body, PackedBody):
+            return body.unpack()
+        return b"" if body is None else body
 
     def cancel(self) -> None:
         """Leave: the handler is cancelled, and what is unread is dropped."""
         if not self.done():
-            self.failure = Cancelled(f"the caller of {self.call.method} has left", outcome=Outcome.UNKNOWN)
-            self.session.leave(self.call)
-        self.session.core.streams.close(self.stream)
-        self.wake()
-        self.session.resume_soon()
+            method = self.call.method
+            self.abort(_of(method, Cancelled(f"this side has left the call of {method}", outcome=Outcome.UNKNOWN)))
+        elif self.stream.waiter is self:
+            self._let_go()
+
+    def abort(self, failure: Exception) -> bool:
+        """Leave, because of a failure on this side; see `ItemStream.abort`."""
+        if self.done():
+            return False
+        self.failure = failure
+        self.session.leave(self.call)
+        self._let_go()
+        return True
 
     def _cannot_send(self) -> CallosumError:
         method = self.call.method
         if isinstance(self.failure, CallosumError):
             return self.failure
-        if self.body is not None:
-            return Cancelled(f"the handler of {method} has ended: it takes no more items", outcome=Outcome.EXECUTED)
+        if self.done():
+            text = f"the call of {method} is over: it takes no more items"
+            return _of(method, Cancelled(text, outcome=Outcome.EXECUTED if self.failure is None else Outcome.UNKNOWN))
         return ConfigurationError(f"nothing can be sent to {method} after end(), and its stream must be one that sends")
 
-    def _check_deadline(self) -> None:
-        if isinstance(self.failure, DeadlineExceeded):
-            raise self.failure
+    def _oversized(self, size: int) -> CallosumError:
+        return _of(self.call.method, super()._oversized(size))
 
     def _check_outcome(self) -> None:
         if self.failure is not None:
             raise self.failure
 
 
+def _of(method: str, error: CallosumError) -> CallosumError:
+    """An error that came out of a call: where it escapes from a handler, it is not that handler's own."""
+    if isinstance(error, RpcError):
+        error.call = method
+    return error
+
+
 class HandlerStream(SessionStream):
     """The end of the side that serves."""
 
-    __slots__ = ("_inbound",)
+    __slots__ = ("_method",)
 
-    def __init__(self, session: Session, stream: Stream, inbound: SessionInbound) -> None:
+    def __init__(self, session: Session, stream: Stream, method: str) -> None:
         super().__init__(session, stream)
-        self._inbound = inbound
+        self._method = method
 
     def end(self) -> None:
         """Items of a handler end with its outcome."""
@@ -208,12 +260,15 @@ class HandlerStream(SessionStream):
         return b""
 
     def cancel(self) -> None:
-        """No more items are received."""
-        self.session.core.streams.close(self.stream)
-        self.session.flush_soon()
+        """No more items are received; whoever still waits, outside of the handler, is told."""
+        self._let_go()
+
+    def abort(self, failure: Exception) -> bool:
+        """A handler fails by its outcome."""
+        raise AssertionError(f"a handler fails by its outcome, not with {failure!r}")
 
     def _cannot_send(self) -> CallosumError:
-        return Cancelled(f"the caller of {self._inbound.request.method} is gone", outcome=Outcome.EXECUTED)
+        return Cancelled(f"this call of {self._method} is over", outcome=Outcome.EXECUTED)
 
     def _check_outcome(self) -> None:
         if self.stream.receiving is ReceivingState.CLOSED:

@@ -4,7 +4,7 @@ Laws: there is no task for each call. A worker is an aiojobs job; it takes calls
 handler's coroutine itself, in a context of its own for each call, so that a handler which never waits costs no task.
 At most ``max_concurrency`` handlers are under way; nested calls (made by the other side in a handler of our own call)
 take no slot, so that two sides that call each other back cannot lock each other up. Over ``max_pending`` waiting calls
-the next one is refused at once.
+the next one is refused at once. Where peers have bounds of their own, calls are taken from them in turns.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
+from dataclasses import dataclass
 from typing import Any, Final
 
 import aiojobs
 
 from callosum.channel import Failure, Inbound
 from callosum.errors import Code, Outcome
+from callosum.session.lanes import FairQueue, Lane
+from callosum.session.scheduling import Place
+from callosum.session.shedding import LEAST_RETRY, Shedding
 from callosum.session.waking import Waiter
 from callosum.session.watchdog import Watchdog
 
@@ -37,6 +41,24 @@ _QUEUED: Final = object()
 """Who runs a call that waits in the queue."""
 
 Serve = Callable[[Inbound], Coroutine[Any, Any, None]]  # whatever the handler's awaitables yield and are sent
+Reject = Callable[[Inbound, Failure], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many calls an endpoint runs and keeps waiting, and for how long."""
+
+    max_concurrency: int = 100
+    max_pending: int = 10_000
+    max_concurrency_per_peer: int | None = None
+    max_pending_per_peer: int | None = None
+    max_queue_delay: float | None = None
+    """Seconds."""
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether no peer has bounds of its own."""
+        return self.max_concurrency_per_peer is None and self.max_pending_per_peer is None
 
 
 class Worker:
@@ -55,16 +77,21 @@ class Workers:
     def __init__(
         self,
         serve: Serve,
-        max_concurrency: int,
-        max_pending: int,
+        bounds: Bounds,
         flush: Callable[[], None],
+        reject: Reject,
     ) -> None:
         self._serve = serve
         self._flush = flush
-        self.max_concurrency = max_concurrency
-        self.max_pending = max_pending
+        self._reject = reject
+        self.bounds = bounds
+        self._max_pending, self._max_concurrency = bounds.max_pending, bounds.max_concurrency
+        self.shedding = Shedding(bounds.max_queue_delay)
         self.watchdog = Watchdog()
-        self._queue: deque[Inbound] = deque()
+        self._fair = None if bounds.are_shared else FairQueue(bounds.max_concurrency_per_peer)
+        self._queue: deque[Inbound] | FairQueue = deque() if self._fair is None else self._fair
+        self.in_line = 0
+        """Calls that the order of their key does not let run yet; they count as waiting, and are the dispatcher's."""
         self._nested: deque[Inbound] = deque()
         self._stale = 0
         self._looking = 0
@@ -77,10 +104,15 @@ class Workers:
         self._context: Context = copy_context()
         self._loop: asyncio.AbstractEventLoop
 
-    def open(self) -> None:
-        """Take the running loop and the current context, of which each handler gets a copy."""
+    def open(self, prepare: Callable[[], object]) -> None:
+        """Take the running loop and the current context, of which each handler gets a copy.
+
+        Args:
+            prepare: Run in that context first.
+        """
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()
+        self._context.run(prepare)
         self._scheduler = aiojobs.Scheduler(limit=None)
         self.watchdog.start()
 
@@ -106,7 +138,20 @@ class Workers:
     @property
     def pending(self) -> int:
         """How many calls wait for a worker."""
-        return len(self._queue) + len(self._nested) - self._stale
+        return len(self._queue) + len(self._nested) - self._stale + self.in_line
+
+    def excess(self, lane: Lane) -> str:
+        """Why no further call of a session may wait, or ""."""
+        limit = self.bounds.max_pending_per_peer
+        if limit is not None and lane.pending >= limit:
+            return f"{limit} calls of this peer wait already"
+        if len(self._queue) - self._stale + self.in_line >= self.bounds.max_pending:
+            return f"{self.bounds.max_pending} calls wait already"
+        return ""
+
+    def now(self) -> float:
+        """The loop's time."""
+        return self._loop.time()
 
     @property
     def running(self) -> int:
@@ -114,15 +159,35 @@ class Workers:
         return len(self._tasks) - len(self._parked)
 
     def submit(self, call: Inbound) -> bool:
-        """Queue a call; False where too many wait already."""
+        """Queue a call; False where too many wait already. For endpoints without orders and bounds of peers."""
         if call.request.parent:
             self._nested.append(call)
-        elif len(self._queue) - self._stale >= self.max_pending:
+        elif len(self._queue) - self._stale >= self._max_pending:
             return False
         else:
             self._queue.append(call)
         call.worker = _QUEUED
         return True
+
+    def enqueue(self, call: Inbound) -> None:
+        """Queue a call that may wait: it was asked before whether there are too many."""
+        (self._queue if _takes_slot(call) else self._nested).append(call)
+        call.worker = _QUEUED
+
+    def hurry(self, call: Inbound) -> None:
+        """A call needs no slot any more: where it is queued for one, it is queued with those that need none."""
+        if call.worker is _QUEUED:
+            queue = self._queue
+            if isinstance(queue, deque):
+                queue.remove(call)
+            else:
+                queue.discard(call)
+            self._nested.append(call)
+
+    def is_driving(self, call: Inbound) -> bool:
+        """Whether the handler of a call is under way."""
+        worker = call.worker
+        return isinstance(worker, Worker) and worker.call is call
 
     def abandon(self, call: Inbound) -> None:
         """The caller is gone: a queued call gives up its place, a running handler is cancelled."""
@@ -135,18 +200,22 @@ class Workers:
         if worker is not _QUEUED:
             return  # it left in the batch that it came with
         call.worker = None
+        if self._fair is not None and _takes_slot(call):
+            self._fair.discard(call)
+            return
         self._stale += 1
         if self._stale > 64 and self._stale > (len(self._queue) + len(self._nested)) // 2:
             # not by `is_waiting`: of callers that left together, some are still to be counted here
             for queue in (self._queue, self._nested):
-                waiting = [call for call in queue if call.worker is _QUEUED]
-                queue.clear()
-                queue.extend(waiting)
+                if isinstance(queue, deque):
+                    waiting = [call for call in queue if call.worker is _QUEUED]
+                    queue.clear()
+                    queue.extend(waiting)
             self._stale = 0
 
     def run(self) -> None:
         """A run of `submit` is over: where there is something to do, a worker does it here and now, if one is there."""
-        if self._looking or not (self._nested or (self._queue and self._slots < self.max_concurrency)):
+        if self._looking or not (self._nested or (self._queue and self._slots < self._max_concurrency)):
             return  # `_is_wanted`, written out
         parked = self._unpark()
         if parked is None:
@@ -180,7 +249,7 @@ class Workers:
         """Whether there is something that a worker may do, and none is about to look."""
         if self._looking:
             return False
-        return bool(self._nested) or (bool(self._queue) and self._slots < self.max_concurrency)
+        return bool(self._nested) or (bool(self._queue) and self._slots < self._max_concurrency)
 
     def _unpark(self) -> Waiter[None] | None:
         """A parked worker that is about to look at the queue now, or None."""
@@ -203,7 +272,8 @@ class Workers:
         self._looking -= 1
         clock, getrefcount = time.perf_counter, sys.getrefcount
         serve, copy_context, watchdog = self._serve, self._context.copy, self.watchdog
-        queue, nested, max_concurrency = self._queue, self._nested, self.max_concurrency
+        queue, nested, max_concurrency = self._queue, self._nested, self._max_concurrency
+        max_delay = self.bounds.max_queue_delay
         # Where somebody else holds the task after a call, he may cancel it later, when it runs another call: such a
         # worker ends, and so does one with a pending cancellation. What holds it now is the engine and asyncio.
         references = getrefcount(task)
@@ -220,7 +290,10 @@ class Workers:
                     until = clock() + BUDGET
                     continue
                 request = call.request
-                if call.hold() or (request.deadline is not None and self._is_late(call)):
+                if call.hold():
+                    call.worker = None
+                    continue
+                if (request.deadline is not None or max_delay is not None) and self._is_late(call):
                     continue
                 if not call.start():  # its caller has left while it waited
                     self._stale = max(0, self._stale - 1)
@@ -271,11 +344,25 @@ class Workers:
             self._looking -= 1
 
     def _is_late(self, call: Inbound) -> bool:
-        """Whether the deadline of a call passed while it waited; it is refused then."""
-        deadline = call.request.deadline
-        if deadline is None or not call.is_waiting or self._loop.time() < deadline:
+        """Whether a call has waited past its deadline, or for so long that it is not worth starting: it is refused."""
+        if not call.is_waiting:
             return False
-        call.fail(Failure(Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran"))
+        request, now = call.request, self._loop.time()
+        if request.deadline is not None and now >= request.deadline:
+            failure = Failure(Code.DEADLINE_EXCEEDED, Outcome.REJECTED, "the deadline passed before it ran")
+        else:
+            waited = None
+            if not request.parent:  # that one did not wait for others
+                waited = self.shedding.too_late(request, now)
+                if waited is None and self.bounds.max_queue_delay is not None:
+                    waited = self.shedding.too_long(call.since, now)
+            if waited is None:
+                call.since = now
+                return False
+            text = f"overloaded: it waited for {waited:.3f} s, and was not started"
+            retry_after = max(LEAST_RETRY, waited)
+            failure = Failure(Code.RESOURCE_EXHAUSTED, Outcome.REJECTED, text, retry_after=retry_after)
+        self._reject(call, failure)
         return True
 
     @types.coroutine
@@ -291,9 +378,12 @@ class Workers:
 
         Step by step, in the handler's context.
         """
-        takes_slot = not call.request.parent
+        takes_slot = _takes_slot(call)
+        fair = self._fair if takes_slot else None
         watchdog, method = self.watchdog, call.request.method
         self._slots += takes_slot
+        if fair is not None:
+            fair.begin(call.lane)
         try:
             self.wake()
             self._flush()
@@ -315,3 +405,13 @@ class Workers:
         finally:
             worker.call = None
             self._slots -= takes_slot
+            if fair is not None:
+                fair.end(call.lane)
+
+
+def _takes_slot(call: Inbound) -> bool:
+    """Whether a call counts among those that run at a time: no nested one does, nor one that such a one waits for."""
+    if call.request.parent:
+        return False
+    place: Place | None = call.place
+    return place is None or place.takes_slot

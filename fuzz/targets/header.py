@@ -1,4 +1,4 @@
-"""The header and body of a record to a message. An input is: whether MORE is set, the header's length, header, body."""
+"""Header and body of a record to a message. An input is: the record's flags, the header's length, header, body."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from callosum.errors import ProtocolError
-from callosum.protocol.headers import MORE, decode_message
+from callosum.protocol.headers import COMPRESSION_SHIFT, MORE, decode_message
 from callosum.protocol.limits import MAX_HANDSHAKE_BODY, MAX_HEADER
 from callosum.protocol.messages import Message
 from callosum.protocol.wire import HEAD_SIZE, RECORD_SIZE
@@ -28,7 +28,7 @@ def decode(data: bytes) -> Message:
     """What `wire.decode` does with a record that it does not know by its bytes."""
     flags, length = _START.unpack(data[: _START.size].ljust(_START.size, b"\0"))
     header = data[_START.size : _START.size + min(length, MAX_HEADER)]
-    return decode_message(header, data[_START.size + len(header) :], flags & MORE)
+    return decode_message(header, data[_START.size + len(header) :], flags & MORE, flags >> COMPRESSION_SHIFT & 7)
 
 
 def seeds() -> Mapping[str, bytes]:

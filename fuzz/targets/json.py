@@ -10,7 +10,7 @@ import contextlib
 import enum
 import json as text
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -108,6 +108,7 @@ class Everything(Protocol):
 
     @json.raises(Refused, Gone)
     async def fail(self, value: int = 0) -> None: ...
+    async def upload(self, name: str, nodes: AsyncIterable[Node]) -> None: ...
 
 
 _METHODS: Final = service_of(Everything).methods
@@ -119,6 +120,8 @@ def _decoders() -> dict[str, Callable[[bytes], Any]]:  # values of any type
     for name, method in _METHODS.items():
         found[f"{name} arguments"] = method.decode_args
         found[f"{name} result"] = method.decode_result
+        if method.preferred.decode_item is not None:
+            found[f"{name} item"] = method.preferred.decode_item
     return found
 
 
@@ -174,6 +177,10 @@ def seeds() -> Mapping[str, bytes]:
     for name, (arguments, result) in calls.items():
         inputs[f"{name}-arguments"] = body(f"{name} arguments", _METHODS[name].encode_args(*arguments))
         inputs[f"{name}-result"] = body(f"{name} result", _METHODS[name].encode_result(result))
+    encode_item = _METHODS["upload"].preferred.encode_item
+    assert encode_item is not None, "it takes items"
+    inputs["upload-arguments"] = body("upload arguments", _METHODS["upload"].encode_args("name"))
+    inputs["upload-item"] = body("upload item", encode_item(node))
     for error in (Refused("no", [point]), Gone("away")):
         encoded = _METHODS["fail"].preferred.encode_exception(error)
         assert encoded is not None, "it is declared"
@@ -211,6 +218,7 @@ def make_bombs(size: int) -> Sequence[Bomb]:
         nested = _wrapped("anything arguments", opening * (size // len(opening)))
         made.append((f"nested {opening.decode()}", "anything arguments", nested))
         made.append((f"nodes {opening.decode()}", "node arguments", b'{"value":' + opening * (size // len(opening))))
+    made.append(("nodes in an item", "upload item", b'{"children":' + _array(b'{"children":[]}', size) + b"}"))
     made.append(("a long number", "numbers arguments", _wrapped("numbers arguments", b"[" + b"9" * size + b"]")))
     made.append(("a long float", "numbers result", _wrapped("numbers result", b"[0." + b"1" * size + b"]")))
     made.append(("an exponent", "others result", _wrapped("others result", b'"1e' + b"9" * min(size, 1000) + b'"')))

@@ -1,7 +1,7 @@
 """Bodies of Thrift's binary protocol to values.
 
 The first byte of an input says to which (each struct of ``everything.thrift``, the arguments and the results of each
-method), the rest is the body.
+method, the requests and items of those of ``streams.thrift``), the rest is the body.
 """
 
 from __future__ import annotations
@@ -20,12 +20,17 @@ from callosum.upper.thrift.encoding import Encoding
 from callosum.upper.thrift.footprint import ALLOWANCE
 from fuzz.target import Bomb, Target, leaves_of
 
-everything: Final = thrift.load(str(Path(__file__).parents[2] / "tests" / "upper" / "idl" / "everything.thrift"))
+_IDL: Final = Path(__file__).parents[2] / "tests" / "upper" / "idl"
+everything: Final = thrift.load(_IDL / "everything.thrift")
+streams: Final = thrift.load(_IDL / "streams.thrift")
 _STRUCTS: Final = (
     "Numbers", "Scattered", "Text", "Point", "Containers", "Node", "Shape", "Defaults", "NotFound", "Odd", "Empty",
     "Later", "Sooner",
 )  # fmt: skip
 _METHODS: Final = service_of(everything.Everything).methods
+STREAMING: Final = {
+    name: method for name, method in service_of(streams.Logs).methods.items() if method.cardinality.takes_items
+}
 DEFAULTS: Final = frozenset({b"x", b"a", b"k", b"raw"})
 """Of the IDL: they are in values though nobody sent them."""
 
@@ -38,7 +43,12 @@ def decoders(encoding: Encoding) -> dict[str, Callable[[bytes], Any]]:  # Any: v
     for name, method in _METHODS.items():
         found[f"{name} arguments"] = method.codecs[encoding.name].decode_args
         found[f"{name} result"] = method.codecs[encoding.name].decode_result
-    return found | {"Uuids": encoding.codec_of(everything.Uuids).decode}
+    found["Uuids"] = encoding.codec_of(everything.Uuids).decode
+    for name, method in STREAMING.items():
+        codec = method.codecs[encoding.name]
+        assert codec.decode_item is not None, "it takes items"
+        found[f"{name} request"], found[f"{name} item"] = codec.decode_args, codec.decode_item
+    return found
 
 
 DECODERS: Final = decoders(BINARY)
@@ -126,6 +136,23 @@ def seeds_in(encoding: Encoding) -> Mapping[str, bytes]:
     missing = codecs["locate"].encode_exception(e.NotFound(name="gone"))
     assert missing is not None, "the IDL declares it"
     inputs["locate-notfound"] = body("locate result", missing)
+    return {**inputs, **streams_in(encoding)}
+
+
+def streams_in(encoding: Encoding) -> Mapping[str, bytes]:
+    """Requests and items of methods that stream."""
+    parts: dict[str, tuple[tuple[Any, ...], Any]] = {  # Any: as above
+        "upload": (("name",), bytes(range(64))),
+        "talk": ((), streams.Message(text="schöne Welt")),
+        "sums": (("room", 3), [1, -2, 70_000]),
+        "note": ((), streams.Level.HIGH),
+    }
+    inputs: dict[str, bytes] = {}
+    for name, (arguments, item) in parts.items():
+        codec = STREAMING[name].codecs[encoding.name]
+        assert codec.encode_item is not None, "it takes items"
+        inputs[f"{name}-request"] = body(f"{name} request", codec.encode_args(*arguments))
+        inputs[f"{name}-item"] = body(f"{name} item", codec.encode_item(item))
     return inputs
 
 
@@ -190,6 +217,7 @@ def _lists(size: int) -> _Made:
         "a list of colours in unions": ("Shape", 3, _STRUCT, _field(_I32, 2) + _u32(1) + b"\0"),
         "a result of defaults": ("late result", 0, _STRUCT, b"\0"),
         "a result of numbers": ("numbers result", 0, _I32, _u32(70_000)),
+        "an item of numbers": ("sums item", 1, _I32, _u32(70_000)),
     }
     for name, (decoder, ident, element, unit) in same.items():
         yield name, decoder, _collection(_LIST, ident, element, [unit] * _fit(size, len(unit)))

@@ -272,6 +272,29 @@ def answers_to_nothing(address: str, until: float) -> int:
     return _flood(address, until, lambda turn: raw.frame(bytes(wire.encode(frame, 2 + 128 * (turn - 1), 1)[0])))
 
 
+def compressed_bombs(address: str, until: float) -> int:
+    """Bodies that become a GiB, or say so, or are damaged: kilobytes on the wire, for which nothing may be taken."""
+    rng = random.Random(5)
+    block = (1 << 17 << 3 | 1 << 1).to_bytes(3, "little") + b"x"  # 128 KiB of one byte
+    zstd = b"\x28\xb5\x2f\xfd\xa0" + (1 << 30).to_bytes(4, "little")
+    bodies = [
+        (zstd + block * 8191 + bytes([block[0] | 1]) + block[1:], 2),
+        (zstd + block * 100, 2),
+        (zstd[:5] + b"\x0a\0\0\0" + block * 100 + bytes([block[0] | 1]) + block[1:], 2),
+        (b"\x80\x80\x80\x80\x04" + b"\x00x" + b"\xfe\x01\x00" * 9000, 1),
+        (b"\xff\xff\xff\xff\x0f", 1),
+        (rng.randbytes(30_000), 1),
+        (zstd + rng.randbytes(30_000), 2),
+    ]
+
+    def one(turn: int) -> bytes:
+        body, kind = bodies[turn % len(bodies)]
+        request = Request(2 * turn - 1, "Echo/say", None, 0, body, compression=kind)
+        return raw.frame(bytes(wire.encode([request], 1 + turn, 1)[0]))
+
+    return _flood(address, until, one)
+
+
 def _requests(method: bytes, count: int, body: bytes) -> Callable[[int], bytes]:
     def one(turn: int) -> bytes:
         first = 2 * count * (turn - 1) + 1
@@ -304,5 +327,6 @@ ATTACKS: dict[str, Attack] = {
         garbage, http, tls, old_zmtp, wrong_handshakes, half_open, endless_small_frames, endless_large_frames,
         many_frames, lying_lengths, msgpack_bombs, bombs_in_a_session, wrong_versions, fresh_sessions, wrong_tokens,
         stolen_positions, pings, unknown_methods, replies_nobody_reads, fragments_without_end, answers_to_nothing,
+        compressed_bombs,
     )
 }  # fmt: skip

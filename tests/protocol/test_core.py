@@ -890,3 +890,20 @@ def test_whatever_arrives_nothing_is_raised(make, batches, rubbish):
 def test_roles():
     assert SessionCore(Role.CONNECTOR, Terms()).outbox._next_id == 1
     assert SessionCore(Role.LISTENER, Terms()).outbox._next_id == 2
+
+
+# --- compression ------------------------------------------------------------------------------------------------------
+
+
+def test_each_side_knows_what_the_other_decompresses_and_keeps_it():
+    pair = Pair()
+    pair.a.terms = dataclasses.replace(pair.a.terms, compressions=("snappy",))
+    pair.b.terms = dataclasses.replace(pair.b.terms, compressions=("zstd",))
+    assert pair.a.compressions == pair.b.compressions == ()
+    pair.connect()
+    assert (pair.a.compressions, pair.b.compressions) == (("zstd",), ("snappy",))
+    pair.cut()
+    pair.a.terms = dataclasses.replace(pair.a.terms, compressions=("zstd",))
+    pair.b.terms = dataclasses.replace(pair.b.terms, compressions=())
+    pair.resume()
+    assert (pair.a.compressions, pair.b.compressions) == (("zstd",), ("snappy",))

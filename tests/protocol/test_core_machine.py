@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from contextlib import nullcontext
 from unittest import mock
 
 import pytest
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from callosum.protocol import limits as limits_module
 from callosum.protocol import outbox
 from callosum.protocol.limits import KIB, MIB, Limits
+from tests.protocol.flows import small_windows
 from tests.protocol.world import Profile, World, totals
 
-EXAMPLES = int(os.environ.get("CALLOSUM_PROTOCOL_EXAMPLES", "500"))
+EXAMPLES = int(os.environ.get("CALLOSUM_PROTOCOL_EXAMPLES", "180"))
 STEPS = 400
 SMALL_FRAGMENT = 2000
 SMALL_INLINE = 500
@@ -29,6 +31,12 @@ AT_LEAST = {
     "lost batches": 4,
     "cuts": 1,
     "requeued": 4,
+    "streaming calls": 20,
+    "items": 100,
+    "large items": 10,
+    "writers that waited": 20,
+    "complete streams": 5,
+    "given up streams": 0.1,
     "resumed": 0.7,
     "nested": 20,
     "cancels": 20,
@@ -86,12 +94,13 @@ def profile_of(seed: int) -> Profile:
 def run(seed: int) -> None:
     profile = profile_of(seed)
     real = profile.body_unit == MIB
-    world = World(seed, profile)
     with (
+        nullcontext() if real else small_windows(),
         mock.patch.object(outbox, "FRAGMENT", limits_module.FRAGMENT if real else SMALL_FRAGMENT),
         mock.patch.object(outbox, "INLINE_BODY", limits_module.INLINE_BODY if real else SMALL_INLINE),
         mock.patch.object(limits_module, "INLINE_BODY", limits_module.INLINE_BODY if real else SMALL_INLINE),
     ):
+        world = World(seed, profile)
         for _ in range(STEPS // 4 if real else STEPS):
             world.step()
         world.heal()

@@ -106,3 +106,10 @@ def test_a_session_is_named_by_its_number_and_its_token():
     assert not names_session(Resumption(2, TOKEN, 0), 1, TOKEN)
     assert not names_session(Resumption(1, TOKEN[::-1], 0), 1, TOKEN)
     assert not names_session(Resumption(1, b"", None), 1, TOKEN)
+
+
+def test_both_say_what_they_decompress():
+    terms = Terms(compressions=("snappy", "zstd"))
+    assert make_hello(terms, 1, None).compressions == ("snappy", "zstd")
+    assert make_welcome(terms, hello(compressions=("lz4",)), 1, TOKEN, None).compressions == ("snappy", "zstd")
+    assert make_welcome(Terms(), hello(compressions=("snappy",)), 1, TOKEN, None).compressions == ()

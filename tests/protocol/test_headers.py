@@ -17,9 +17,16 @@ from tests.protocol.records import MAX, MESSAGES, TOKEN, batch, plain, record, s
 
 
 def test_which_records_go_on():
-    assert headers.fragment_flags(MESSAGES["fragment-next"]) == 2
-    assert headers.fragment_flags(MESSAGES["fragment-last"]) == 0
-    assert headers.fragment_flags(Void()) == 0
+    assert headers.record_flags(MESSAGES["fragment-next"]) == 2
+    assert headers.record_flags(MESSAGES["fragment-last"]) == 0
+    assert headers.record_flags(Void()) == 0
+
+
+def test_what_the_flags_of_a_record_say_of_compression():
+    assert headers.record_flags(MESSAGES["request-compressed"]) == 4
+    assert headers.record_flags(MESSAGES["reply-compressed"]) == 8
+    assert headers.record_flags(MESSAGES["fragment-compressed"]) == 8 + 2
+    assert headers.record_flags(MESSAGES["reply"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,6 @@ HOSTILE = {
     "type-float": msgpack.packb([8.0, 1]),
     "type-float-of-a-request": msgpack.packb([5.0, 1, "m", None, 0]),
     "type-negative": msgpack.packb([-1, 1]),
-    "type-of-streams": msgpack.packb([6, 1]),
     "type-unknown": msgpack.packb([63, 0]),
     "id-true": msgpack.packb([8, True]),
     "id-float": msgpack.packb([8, 1.0]),
@@ -155,7 +161,13 @@ WRONG_FIELDS: dict[str, tuple[list[object], bytes]] = {
     "error-body": ([9, 1, 13, 3, ""], b"x"),
     "cancel-reason": ([10, 1, "why"], b""),
     "cancel-body": ([10, 1, "deadline"], b"x"),
-    "credit-of-a-stream": ([11, 1, 1, 1], b""),
+    "credit-of-a-stream-negative": ([11, 1, 1, -1], b""),
+    "credit-of-a-stream-body": ([11, 1, 1, 1], b"x"),
+    "item-long": ([6, 1, 1], b""),
+    "end-long": ([7, 1, 1], b""),
+    "end-body": ([7, 1], b"x"),
+    "request-oneway-that-streams": ([5, 1, "m", None, 5], b""),
+    "request-oneway-that-wants-items": ([5, 1, "m", None, 9], b""),
     "credit-negative": ([11, 0, -1, 1], b""),
     "credit-body": ([11, 0, 1, 1], b"x"),
     "void-body": ([12, 0], b"x"),

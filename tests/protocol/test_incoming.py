@@ -6,7 +6,7 @@ import pytest
 
 from callosum.errors import Code, Outcome
 from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingState
-from callosum.protocol.events import Broken, Ended, Refused
+from callosum.protocol.events import Announced, Broken, Ended, Refused, Withdrawn
 from callosum.protocol.incoming import MAX_ERROR_TEXT, MAX_SKIPPING, make_error
 from callosum.protocol.limits import MAX_HEADER, Limits
 from callosum.protocol.messages import (
@@ -478,3 +478,51 @@ def test_fragments_of_the_tests_are_small():
         pair = Pair().connect()
         pair.call(pair.a, bytes(2 * FRAGMENT + 1))
         assert [type(m) for m in pair.messages(pair.a)] == [Fragment] * 3
+
+
+# --- calls with a key -------------------------------------------------------------------------------------------------
+
+
+def test_a_call_with_a_key_is_announced_with_its_first_fragment(pair):
+    (announced,) = pair.raw(pair.b, first(key="k"))
+    assert isinstance(announced, Announced)
+    assert announced.call.state is IncomingState.ARRIVING
+    assert pair.raw(pair.b, further()) == []
+    (call,) = pair.raw(pair.b, further(more=False))
+    assert call is announced.call
+    assert call.state is IncomingState.PENDING
+
+
+def test_a_call_that_is_whole_or_has_no_key_is_not_announced(pair):
+    (call,) = pair.raw(pair.b, request(1, key="k"))
+    assert isinstance(call, IncomingCall)
+    assert pair.raw(pair.b, first(3)) == []
+    assert pair.raw(pair.b, Cancel(3)) == []
+
+
+def test_a_call_that_was_announced_and_is_cancelled_is_withdrawn(pair):
+    (announced,) = pair.raw(pair.b, first(key=0))
+    (withdrawn,) = pair.raw(pair.b, Cancel(1, CancelReason.CANCELLED))
+    assert withdrawn == Withdrawn(announced.call)
+    assert announced.call.state is IncomingState.ENDED
+
+
+def test_a_call_that_was_announced_and_is_too_large_is_withdrawn():
+    pair = Pair(Limits(body_bytes=10)).connect()
+    pair.raw(pair.b, first(body=bytes(8), key=b""))
+    assert [type(event) for event in pair.raw(pair.b, further(body=bytes(8)))] == [Withdrawn, Refused]
+    pair = Pair(Limits(unfinished_bytes=10)).connect()
+    events = pair.raw(pair.b, first(body=bytes(20), key="k"))
+    assert [type(event) for event in events] == [Announced, Withdrawn, Refused]
+
+
+def test_a_call_that_was_announced_and_expires_is_withdrawn(pair):
+    pair.raw(pair.b, first(key="k", timeout_ms=100))
+    events = pair.b.on_timer(pair.now + 1)
+    assert [type(event) for event in events] == [Withdrawn, Refused]
+
+
+def test_a_call_that_was_announced_is_withdrawn_at_the_end_of_the_session(pair):
+    pair.raw(pair.b, first(key="k"))
+    events = pair.b.end("over")
+    assert [type(event) for event in events] == [Withdrawn, Ended]

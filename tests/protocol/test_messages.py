@@ -41,6 +41,8 @@ def test_each_type_number_is_published():
         "OFFER": 3,
         "RESET": 4,
         "REQUEST": 5,
+        "ITEM": 6,
+        "END": 7,
         "REPLY": 8,
         "ERROR": 9,
         "CANCEL": 10,
@@ -55,7 +57,7 @@ def test_each_type_number_is_published():
 
 def test_each_type_has_its_class():
     names = {kind.__name__.upper() for kind in typing.get_args(Message)}
-    assert names - {"FRAGMENT", "EXTENSION"} == {kind.name for kind in Type}
+    assert names - {"FRAGMENT", "EXTENSION", "STREAMCREDIT"} == {kind.name for kind in Type}
 
 
 @pytest.mark.parametrize("received", [None, 3])

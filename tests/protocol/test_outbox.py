@@ -422,6 +422,19 @@ def test_fragments_join_to_the_body_and_the_first_one_carries_the_message():
     assert side.box.reply_bytes == 0
 
 
+def test_a_large_reply_is_leaving_until_its_last_fragment_has_left():
+    side = Side()
+    assert not side.box.is_leaving(2)
+    side.request(bytes(LARGE))
+    side.box.add_reply(Reply(2, bytes(2 * FRAGMENT)))
+    side.box.add_reply(Reply(4, b"small"))
+    seen = []
+    while side.send():
+        seen.append(side.box.is_leaving(2))
+        assert not side.box.is_leaving(4)
+    assert seen == [True, True, True, False], "the small reply, the request, and two fragments"
+
+
 @pytest.mark.parametrize("size", [FRAGMENT, LARGE])
 def test_a_body_that_fits_into_one_fragment_travels_whole_and_is_not_copied(size):
     side = Side()

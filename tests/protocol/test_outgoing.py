@@ -7,6 +7,7 @@ import math
 import pytest
 
 from callosum.errors import Code, ConnectionLost, DeadlineExceeded, Outcome, ResourceExhausted, RpcError
+from callosum.protocol import wire
 from callosum.protocol.calls import IncomingCall, OutgoingCall, OutgoingState
 from callosum.protocol.events import Ended
 from callosum.protocol.limits import Limits
@@ -454,3 +455,63 @@ def test_twins_of_bodies_that_were_sent_in_part_are_made_once(pair):
     assert twin is not None
     assert twin.id == 0
     assert kept.state is OutgoingState.ENDED
+
+
+# --- compression ------------------------------------------------------------------------------------------------------
+
+
+def test_a_call_says_what_its_body_and_its_reply_are_compressed_with(pair):
+    call = pair.call(pair.a, b"packed")
+    call.compression, call.reply_compression = 2, "zstd"
+    (arrived,) = pair.move(pair.a)
+    assert (arrived.request.compression, arrived.request.reply_compression) == (2, "zstd")
+    arrived.start()
+    pair.b.incoming.reply(arrived, b"packed too", None, 1)
+    assert pair.move(pair.b) == [call]
+    assert call.reply is not None
+    assert (call.reply.body, call.reply.compression) == (b"packed too", 1)
+
+
+def test_the_first_fragment_says_what_the_whole_is_compressed_with(pair):
+    call = pair.call(pair.a, bytes(2500))
+    call.compression = 1
+    batches = pair.take(pair.a)
+    flags = [wire.decode(batch).messages[0] for batch in batches]
+    assert [isinstance(message, Fragment) and message.message is not None for message in flags] == [True, False, False]
+    (arrived,) = pair.give(pair.b, batches)
+    assert (arrived.request.compression, arrived.request.body) == (1, bytes(2500))
+    arrived.start()
+    pair.b.incoming.reply(arrived, bytes(2100), None, 2)
+    assert pair.move(pair.b) == [call]
+    assert call.reply is not None
+    assert (call.reply.compression, bytes(call.reply.body)) == (2, bytes(2100))
+
+
+def test_a_compressed_body_that_is_sent_again_says_so_again(pair):
+    for size in (50, 1500):
+        call = pair.call(pair.a, bytes(size))
+        call.compression = 2
+    lost = pair.take(pair.a)
+    assert len(lost) == 3
+    pair.cut()
+    pair.resume()
+    arrived = [event for event in pair.move(pair.a) if isinstance(event, IncomingCall)]
+    assert [(call.request.compression, len(call.request.body)) for call in arrived] == [(2, 50), (2, 1500)]
+
+
+def test_a_call_that_is_made_again_elsewhere_keeps_its_compression(pair):
+    call = OutgoingCall("m", 0, b"packed", reply_compression="zstd")
+    call.compression = 2
+    twin = call.twin()
+    assert (twin.body, twin.compression, twin.reply_compression) == (b"packed", 2, "zstd")
+
+
+@pytest.mark.parametrize("more", [True, False])
+def test_a_further_fragment_of_a_reply_names_no_compression(pair, more):
+    sent(pair)
+    first = reply_fragment(1)
+    first.message.compression = 1
+    assert pair.raw(pair.a, first) == []
+    further = Reply(1, b"" if more else b"x", compression=1)
+    events = pair.raw(pair.a, Fragment(further, Type.REPLY, 1, b"x", more) if more else further)
+    assert any(isinstance(event, Ended) and "a compression of its own" in event.reason for event in events)

@@ -14,19 +14,24 @@ from hypothesis import strategies as st
 from callosum.errors import Code, Outcome, ProtocolError
 from callosum.protocol import headers, limits, wire
 from callosum.protocol.messages import (
+    ONEWAY,
+    STREAMS,
     UNNUMBERED,
     Cancel,
     CancelReason,
     Credit,
+    End,
     Error,
     Fragment,
     GoAway,
+    Item,
     Message,
     Ping,
     Reply,
     Request,
     Reset,
     ResetCode,
+    StreamCredit,
     Type,
     Void,
 )
@@ -74,7 +79,7 @@ def test_frames_may_be_memoryviews(name):
 
 
 def test_the_corpus_has_every_message_with_and_without_its_optional_fields():
-    assert {type(message) for message in MESSAGES.values()} == set(headers._ENCODERS) | {Request, Reply}
+    assert {type(message) for message in MESSAGES.values()} == set(headers._ENCODERS) | {Request, Item, Reply}
     for kind in {type(message) for message in MESSAGES.values()}:
         samples = [message for message in MESSAGES.values() if isinstance(message, kind)]
         for field in dataclasses.fields(kind):
@@ -112,7 +117,7 @@ requests = st.builds(
     st.integers(1, MAX),
     texts,
     st.none() | naturals,
-    naturals,
+    naturals.filter(lambda flags: not (flags & ONEWAY and flags & STREAMS)),
     bodies,
     keys,
     metadata,
@@ -135,6 +140,9 @@ any_message = (
     | errors
     | st.builds(Cancel, naturals, st.sampled_from(CancelReason))
     | st.builds(Credit, naturals, naturals)
+    | st.builds(StreamCredit, st.integers(1, MAX), naturals, naturals)
+    | st.builds(Item, naturals, bodies)
+    | st.builds(End, naturals)
     | st.builds(GoAway, naturals, naturals, texts)
     | st.builds(Ping, naturals, naturals)
     | st.builds(Reset, st.sampled_from(ResetCode), texts)
@@ -373,10 +381,32 @@ def test_a_header_of_a_record_that_is_cut_off():
         wire.decode([batch(record(REPLY), b"\x00" * 7, count=2)])
 
 
-@pytest.mark.parametrize("flags", [4, 8, 16, 32, 64, 128, 255])
+@pytest.mark.parametrize("flags", [32, 64, 128, 255])
 def test_unknown_record_flags_are_refused(flags):
     with pytest.raises(ProtocolError, match="not valid"):
         wire.decode([batch(record(REPLY, b"", flags))])
+
+
+@pytest.mark.parametrize("flags", [12, 16, 20, 24, 28])
+def test_unknown_compressions_are_refused(flags):
+    with pytest.raises(ProtocolError, match="unknown compression"):
+        wire.decode([batch(record(REPLY, b"", flags))])
+
+
+@pytest.mark.parametrize("ident", [1, 300, 70_000])
+def test_what_is_compressed_is_not_taken_for_what_is_plain(ident):
+    """The short ways ask for a record without flags, whatever the batch; the second time its method is remembered."""
+    sent: list[Reply | Request] = [
+        Reply(ident, b"body", compression=1),
+        Request(ident, "m", None, 0, b"body", compression=2),
+    ]
+    plain_ones: list[Reply | Request] = [Reply(ident, b"body"), Request(ident, "m", None, 0, b"body")]
+    for _ in range(2):
+        for message, same in zip(sent, plain_ones, strict=True):
+            for batched, numbers in (([message], [message.compression]), ([same, message], [0, message.compression])):
+                found = wire.decode(wire.encode(batched)).messages
+                assert [one.compression for one in found] == numbers  # type: ignore[union-attr]
+                assert plain(found) == plain(batched)
 
 
 def test_the_reserved_byte_is_zero():
@@ -486,8 +516,8 @@ def test_the_last_fragment_has_something_of_the_body_too():
         single([5, 1])
 
 
-@pytest.mark.parametrize("kind", [*sorted(set(Type) - {Type.REQUEST, Type.REPLY})])
-def test_only_calls_are_in_fragments(kind):
+@pytest.mark.parametrize("kind", [*sorted(set(Type) - {Type.REQUEST, Type.ITEM, Type.REPLY})])
+def test_only_calls_and_items_are_in_fragments(kind):
     with pytest.raises(ProtocolError, match="cannot be in fragments"):
         single([int(kind), 0], b"x", 2)
 

@@ -16,7 +16,15 @@ import pytest
 
 from callosum.errors import Code, Outcome
 from callosum.protocol import limits, messages, wire
-from callosum.protocol.calls import INCOMING, OUTGOING, SESSION, IncomingCall, OutgoingCall
+from callosum.protocol.calls import (
+    INCOMING,
+    OUTGOING,
+    RECEIVING,
+    SENDING,
+    SESSION,
+    IncomingCall,
+    OutgoingCall,
+)
 from callosum.protocol.core import Role, SessionCore
 from callosum.protocol.handshake import Terms, make_welcome
 from callosum.protocol.messages import (
@@ -78,6 +86,8 @@ States = Mapping[Any, Mapping[Any, enum.IntEnum]]  # enums of three kinds
         ("States of a session", SESSION),
         ("States of an outgoing call", OUTGOING),
         ("States of an incoming call", INCOMING),
+        ("States of what is sent of a stream", SENDING),
+        ("States of what is received of a stream", RECEIVING),
     ],
 )
 def test_states(heading: str, transitions: States) -> None:
@@ -159,12 +169,22 @@ def test_header_fields(kind: Type) -> None:
 
 @pytest.mark.parametrize("kind", list(Type), ids=lambda kind: kind.name)
 def test_header_field_names(kind: Type) -> None:
-    renamed = {"bytes": "size", "retry_after": "retry_after_ms"}
+    renamed = {"bytes": "size", "retry_after": "retry_after_ms", "compression": "reply_compression"}
     fields = {field.name for field in dataclasses.fields(CLASSES[kind.name])}
     if kind is Type.HELLO:
         fields |= {field.name for field in dataclasses.fields(messages.Resumption)}
     written = {renamed.get(row["field"], row["field"]) for rows in tables(kind.name) for row in rows}
-    assert written == fields - {"id", "body", "deadline", "info", "services", "resumption"}
+    elsewhere = {"id", "body", "deadline", "info", "services", "resumption", "compression"}
+    assert written == fields - elsewhere
+
+
+def test_credit_of_a_stream() -> None:
+    rows = tables("CREDIT of a stream")[0]
+    assert [int(row["position"]) for row in rows] == [2, 3]
+    renamed = {"bytes": "size"}
+    written = [renamed.get(row["field"], row["field"]) for row in rows]
+    assert ["id", *written] == [field.name for field in dataclasses.fields(messages.StreamCredit)]
+    assert f"Header `[{Type.CREDIT.value}, id, " in section("CREDIT of a stream")
 
 
 def test_reset_codes() -> None:
@@ -183,6 +203,8 @@ def test_request_flags() -> None:
     (flags,) = [row["meaning"] for row in table("REQUEST", "position") if row["field"] == "flags"]
     assert f"{messages.ONEWAY} (oneway" in flags
     assert f"{messages.IDEMPOTENT} (idempotent" in flags
+    assert f"{messages.ITEMS_FOLLOW} (items follow" in flags
+    assert f"{messages.ITEMS_WANTED} (items wanted" in flags
 
 
 # --- the example ------------------------------------------------------------------------------------------------------

@@ -14,14 +14,27 @@ from typing import Final
 
 from callosum.errors import CallosumError, Code, ConnectionLost, Outcome, RpcError, Unavailable
 from callosum.protocol import wire
-from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall, SessionState
+from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall, OutgoingState, SessionState
 from callosum.protocol.core import Role, SessionCore
 from callosum.protocol.events import Broken, Draining, Ended, Event, NotResumed, Opened, Refused, Resumed
 from callosum.protocol.handshake import Terms, make_welcome, names_session
 from callosum.protocol.incoming import make_error
 from callosum.protocol.limits import MIB, Limits
-from callosum.protocol.messages import ONEWAY, CancelReason, Hello, Request, Reset, ResetCode, Resumption
+from callosum.protocol.messages import (
+    ITEMS_FOLLOW,
+    ITEMS_WANTED,
+    ONEWAY,
+    STREAMS,
+    CancelReason,
+    Hello,
+    Request,
+    Reset,
+    ResetCode,
+    Resumption,
+)
 from callosum.protocol.outbox import Gate
+from callosum.protocol.stream import Stream, StreamingCall
+from tests.protocol.flows import Flow, Log, patched
 
 BLOB: Final = random.Random(1).randbytes(9 * MIB)
 UNORDERED: Final = "n"
@@ -71,6 +84,12 @@ class Made:
     result: str = ""
     outcome: Outcome | None = None
     reply_size: int = -1
+    flow: Flow | None = None
+    """The caller's end, where it streams."""
+    items: Log = field(default_factory=Log)
+    """What the caller has sent."""
+    given: Log = field(default_factory=Log)
+    """What the handler has sent."""
 
     @property
     def is_over(self) -> bool:
@@ -127,6 +146,8 @@ class Handler:
     running: bool = False
     abandoned: bool = False
     children: list[Made] = field(default_factory=list)
+    flow: Flow | None = None
+    """The handler's end, where the call streams."""
 
 
 class Sess:
@@ -187,6 +208,8 @@ class Profile:
     """Whether ``on_connect`` runs first."""
     body_unit: int = 1000
     """Bodies are up to a few times as long."""
+    streams: float = 0.3
+    """How many calls stream."""
 
     @property
     def is_calm(self) -> bool:
@@ -201,6 +224,8 @@ class World:
         self.terms = Terms(profile.limits, heartbeat=0.5, grace=GRACE, patience=profile.patience)
         self.now = 1000.0 + self.random.random() * 5000
         self.made: dict[int, Made] = {}
+        self.unread: dict[Flow, Made] = {}
+        """Streams of calls that are over, of which not all was read."""
         self.live: dict[int, Made] = {}
         self.journal: Counter[int] = Counter()
         self.conns: list[Conn] = []
@@ -265,6 +290,9 @@ class World:
 
     def register(self, made: Made, call: OutgoingCall, session: Sess) -> None:
         made.call, made.session = call, session
+        if isinstance(call, StreamingCall):
+            assert made.flow is not None
+            made.flow.use(session.core, call.stream)
         session.order[made.uid] = len(session.order)
 
     # --- the listener -------------------------------------------------------------------------------------------------
@@ -381,6 +409,9 @@ class World:
                 self.settle(event)
             elif isinstance(event, IncomingCall):
                 self.on_incoming(session, event)
+            elif isinstance(event, Stream):
+                totals["stream events"] += 1
+                event.waiter.wake()
             else:
                 self.on_life(session, event)
         self.arm(session)
@@ -465,6 +496,8 @@ class World:
         if made.gone:
             return
         self.live.pop(made.uid, None)
+        if made.flow is not None:
+            self.settle_flow(made, made.flow, call)
         if call.failure is None and call.reply is None:
             assert made.oneway
             made.result = "sent"
@@ -479,6 +512,15 @@ class World:
         else:
             self.settle_failure(made, call.failure)
         totals[made.result] += 1
+
+    def settle_flow(self, made: Made, flow: Flow, call: OutgoingCall) -> None:
+        if call.state is not OutgoingState.ENDED:
+            flow.left = True  # no session has this one
+            return
+        flow.settled()
+        if call.failure is not None and self.random.random() < 0.3:
+            flow.leave()
+        self.unread[flow] = made
 
     def settle_failure(self, made: Made, failure: CallosumError) -> None:
         made.result = type(failure).__name__
@@ -506,12 +548,38 @@ class World:
         if call.state is IncomingState.PENDING:
             assert call not in session.handlers, "passed on twice"
             handler = session.handlers[call] = Handler(session, call, uid_of(call.request))
+            if call.request.flags & STREAMS:
+                handler.flow = self.served_flow(session, handler)
             if self.random.random() < 0.3:
                 self.start(handler)
         elif call in session.handlers:
             self.abandon(session.handlers[call])
         else:
             session.core.incoming.finish(call)
+
+    def served_flow(self, session: Sess, handler: Handler) -> Flow:
+        made, stream = self.made[handler.uid], session.core.streams.incoming(handler.call)
+        assert stream is not None
+        assert (made.items.complete, made.given.items) in ((True, []), (False, []))
+        return self.flow(session, stream, handler.uid, made.given, made.items)
+
+    def flow(self, session: Sess, stream: Stream, uid: int, sent: Log, received: Log) -> Flow:
+        is_given = sent is self.made[uid].given
+
+        def make(number: int) -> memoryview:
+            return body_of(uid * 31 + number * 7 + is_given, min(self.item_size(), session.core.body_bytes))
+
+        return Flow(self.random, session.core, stream, sent, received, make, totals)
+
+    def item_size(self) -> int:
+        pick, unit = self.random.random(), self.profile.body_unit
+        if pick < 0.5:
+            return self.random.randrange(40)
+        if pick < 0.6:
+            return patched("INLINE_BODY") + self.random.randrange(-2, 3)
+        if pick < 0.65:
+            return patched("FRAGMENT") + self.random.randrange(-2, 3)
+        return self.random.randrange(unit if pick < 0.9 else 8 * unit)
 
     def abandon(self, handler: Handler) -> None:
         handler.abandoned = True
@@ -525,6 +593,8 @@ class World:
         ident = call.request.id
         made = self.made[handler.uid]
         incoming = session.core.incoming
+        if how in ("reply", "error") and call.state is IncomingState.RUNNING:
+            made.given.complete = True
         if how == "reply":
             body = body_of(handler.uid, size)
             if len(body) <= session.core.body_bytes:
@@ -579,9 +649,16 @@ class World:
         deadline = None if timeout is None else self.now + timeout
         ident = 0 if parent is None else parent.call.request.id
         flags = ONEWAY if oneway else 0
+        if not oneway and rng.random() < self.profile.streams:
+            flags |= rng.choice([ITEMS_FOLLOW, ITEMS_WANTED, STREAMS])
         body = body_of(uid, made.size)
-        call = OutgoingCall(f"S/{uid}", flags, body, key, parent=ident, deadline=deadline, waiter=made)
+        kind = StreamingCall if flags & STREAMS else OutgoingCall
+        call = kind(f"S/{uid}", flags, body, key, parent=ident, deadline=deadline, waiter=made)
         self.made[uid] = self.live[uid] = made
+        if isinstance(call, StreamingCall):
+            call.begin()
+            made.flow = self.flow(session, call.stream, uid, made.items, made.given)
+            totals["streaming calls"] += 1
         self.register(made, call, session)
         if parent is not None:
             parent.children.append(made)
@@ -601,7 +678,72 @@ class World:
             return
         made.cancelled = True
         made.session.core.outgoing.cancel(made.call, CancelReason.CANCELLED)
+        if made.flow is not None:
+            made.flow.leave()
         totals["cancels"] += 1
+
+    # --- streams ------------------------------------------------------------------------------------------------------
+
+    def step_streams(self, most: int) -> None:
+        """Some ends of streams send and read, and some leave."""
+        rng = self.random
+        callers = [made.flow for made in self.live.values() if made.flow is not None]
+        for flow in rng.sample(callers, min(len(callers), 4)):
+            if rng.random() < 0.7:
+                flow.send(rng.randrange(1, most))
+            if rng.random() < 0.7:
+                flow.read(rng.randrange(1, most))
+            if rng.random() < 0.15:
+                flow.end()
+        served = [h for s in self.all_sessions() for h in s.handlers.values() if h.flow is not None and h.running]
+        for handler in rng.sample(served, min(len(served), 4)):
+            assert handler.flow is not None
+            flow = handler.flow
+            if rng.random() < 0.7:
+                flow.send(rng.randrange(1, most))
+            if rng.random() < 0.7 and not handler.abandoned:
+                flow.read(rng.randrange(1, most))
+                if not flow.left and flow.is_drained:
+                    flow.check_complete()
+            if rng.random() < 0.04:
+                flow.leave()
+            if rng.random() < 0.02:
+                events: list[Event] = []
+                handler.session.core.incoming.give_up(handler.call, Code.UNAVAILABLE, "it gives up", events)
+                self.handle(handler.session, events)
+                totals["given up streams"] += bool(events)
+        for flow in rng.sample(list(self.unread), min(len(self.unread), 4)):
+            if rng.random() < 0.5:
+                flow.read(rng.randrange(1, most))
+            if rng.random() < 0.05:
+                flow.leave()
+        self.forget_read()
+
+    def forget_read(self) -> None:
+        for flow, made in list(self.unread.items()):
+            if flow.is_drained:
+                del self.unread[flow]
+                if made.result == "ok":
+                    flow.check_complete()
+
+    def finish_streams(self) -> bool:
+        """Everybody sends what is left, reads what comes, and says that it is complete; whether anything moved."""
+        before = totals["items"], totals["items read"], totals["ends"]
+        for made in self.live.values():
+            if made.flow is not None:
+                made.flow.send(100)
+                made.flow.read(100)
+                if not made.flow.plan:
+                    made.flow.end()
+        for session in self.all_sessions():
+            for handler in session.handlers.values():
+                if handler.flow is not None and handler.running and not handler.abandoned:
+                    handler.flow.send(100)
+                    handler.flow.read(100)
+        for flow in self.unread:
+            flow.read(100)
+        self.forget_read()
+        return before != (totals["items"], totals["items read"], totals["ends"])
 
     # --- steps --------------------------------------------------------------------------------------------------------
 
@@ -613,9 +755,11 @@ class World:
             self.step_call()
         elif pick < 0.5:
             self.deliver(rng.randrange(1, 4))
-        elif pick < 0.65:
+        elif pick < 0.6:
             self.step_handler()
-        elif pick < 0.7:
+        elif pick < 0.68:
+            self.step_streams(self.random.choice([2, 5, 40]))
+        elif pick < 0.71:
             self.step_cancel()
         elif pick < 0.82:
             self.step_clock()
@@ -843,7 +987,7 @@ class World:
             for session in self.all_sessions():
                 self.flush(session)
             ways = [(c, side) for c in self.conns for side, queue in c.queues.items() if queue]
-            moved = bool(ways)
+            moved = self.finish_streams() or bool(ways)
             for conn, side in ways:
                 while conn.queues[side]:
                     self.deliver_one(conn, side)
@@ -852,7 +996,7 @@ class World:
                     moved = True
                     if not handler.running:
                         self.start(handler)
-                    elif all(child.is_over for child in handler.children):
+                    elif all(child.is_over for child in handler.children) and self.is_through(handler):
                         self.finish(handler, "finish" if handler.abandoned else "reply", self.size())
             self.work()
             self.advance(0.05)
@@ -861,6 +1005,16 @@ class World:
                 return
         raise AssertionError(f"{len(self.live)} calls do not end: {list(self.live.values())[:3]}")
 
+    def is_through(self, handler: Handler) -> bool:
+        """Whether a handler has sent and read all of its streams."""
+        flow = handler.flow
+        if flow is None or handler.abandoned or handler.call.state is not IncomingState.RUNNING:
+            return True
+        if (flow.may_send and flow.plan) or not flow.is_drained:
+            return False
+        flow.check_complete()
+        return True
+
     def is_quiet(self) -> bool:
         sessions = self.all_sessions()
         for session in sessions:
@@ -868,6 +1022,7 @@ class World:
         is_open = all(session.core.state is SessionState.OPEN for session in sessions)
         return is_open and not (
             self.live
+            or self.unread
             or any(session.handlers or session.core.outbox._control for session in sessions)
             or any(queue for conn in self.conns for queue in conn.queues.values())
         )
@@ -896,7 +1051,7 @@ class World:
         assert (core._resend.size, core._resend.bulk, core.outbox.reply_bytes) == (0, 0, 0)
         assert not core._resend.batches_from(core._resend.next)
         assert core._resend.stalled_since is None
-        for assembly in (core.incoming._assembly, core.outgoing._assembly):
+        for assembly in (core.incoming._assembly, core.outgoing._assembly, core.streams._assembly):
             assert (assembly.size, len(assembly.unfinished)) == (0, 0)
         assert not core.incoming._skipping
         assert core._deadlines.first() is None
@@ -906,3 +1061,15 @@ class World:
         window = core.outbox.window
         assert window.calls + there._owed_calls == there._calls + there._owed_calls == limits.window_calls
         assert window.size + there._owed_size == there._size + there._owed_size == limits.window_bytes
+        self.check_streams(core, partner.core)
+
+    def check_streams(self, core: SessionCore, there: SessionCore) -> None:
+        """Every byte of credit has come back."""
+        assert not core.outbox.streams
+        assert not core.outbox._bulk
+        assert core.outbox.held_outcomes == 0
+        assert not core.streams._blocked
+        assert not core.streams.woken
+        assert core.streams._growth == 0
+        shared = patched("STREAMS_WINDOW")
+        assert core.outbox.streams_left + there.streams._owed == there.streams._granted + there.streams._owed == shared

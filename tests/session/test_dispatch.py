@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextvars import copy_context
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import callosum
-from callosum import Code, InvalidArgument, Outcome, RpcError
+from callosum import Code, InvalidArgument, Outcome, RpcError, SerializedByKey
 from callosum.channel import Failure, Inbound
 from callosum.errors import EncodeError
 from callosum.protocol.messages import Error, Request
@@ -495,5 +497,76 @@ def test_nobody_is_answered_who_waits_for_no_answer():
             await pair.peer.drain()
             await settle()
             assert said == ["x"]
+
+    run(main())
+
+
+# --- keys of carriers that have none ----------------------------------------------------------------------------------
+
+
+class Bare(Inbound):
+    """A call of a protocol that knows no request keys."""
+
+    call = None  # type: ignore[assignment]
+    is_draining = False
+    carries_key = False
+
+    def __init__(self, body: bytes, lane: Any, peer: Any) -> None:
+        self.request = Request(1, "Keyed/say", None, 0, body)
+        self.lane = lane
+        self.peer = peer
+        self.worker = None
+        self.started = False
+        self.answers: list[Any] = []
+
+    @property
+    def is_waiting(self):
+        return not self.started
+
+    def way_to(self, channel):
+        return channel, 0
+
+    def start(self):
+        self.started = True
+        return True
+
+    def reply(self, body):
+        self.answers.append(bytes(body))
+
+    def fail(self, failure):
+        self.answers.append((failure.code, failure.outcome, failure.text))
+
+    def finish(self):
+        self.answers.append(None)
+
+
+def test_the_dispatcher_computes_the_key_where_the_carrier_has_none():
+    keyed = make_service("Keyed", ("say",), key="message")
+    running: list[str] = []
+
+    class KeyedHandler:
+        async def say(self, message):
+            running.append(message)
+            await asyncio.sleep(1)
+            return message
+
+    async def main():
+        registry = Registry({keyed: KeyedHandler()})
+        dispatcher = HandlerDispatcher(registry, Counters(), scheduling=SerializedByKey())
+        dispatcher.open()
+        peer: Any = SimpleNamespace(address="nowhere")
+        lane = dispatcher.join(peer)
+        calls = [Bare(body, lane, peer) for body in (b"a", b"a", b"b", b"\xff")]
+        for call in calls:
+            dispatcher.submit(call)
+        dispatcher.drained()
+        await settle()
+        assert running == ["a", "b"]
+        (code, outcome, _) = calls[-1].answers[0]
+        assert (code, outcome) == (Code.INVALID_ARGUMENT, Outcome.REJECTED)
+        await asyncio.sleep(3)
+        assert running == ["a", "b", "a"]
+        assert [call.answers for call in calls[:3]] == [[b"=a"], [b"=a"], [b"=b"]]
+        await dispatcher.close()
 
     run(main())

@@ -61,7 +61,11 @@ def test_every_fault_of_every_handler_is_named_at_once():
         poke = "no method"
 
     text = faults({Echo: Bad(), Agent: object(), Store: Handler})
-    assert "Bad does not fit Echo: say is not async: write async def say (the IDL has say(message: string))" in text
+    assert (
+        "Bad does not fit Echo: say is not async: write async def say, or @callosum.in_thread above it (the IDL has"
+        in text
+    )
+    assert "say(message: string))" in text
     assert "Bad does not fit Echo: call() has the wrong parameters: too many positional arguments" in text
     assert "Bad does not fit Echo: poke is not a method (the IDL has oneway poke(message))" in text
     assert "object does not fit Agent: it has no method say" in text

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -146,6 +147,182 @@ def test_a_slot_is_free_again_whatever_became_of_its_call():
             assert len(gate.cancelled) == 6
             gate.open.set()
             assert await pair.echo.say("last") == "last"
+
+    run(main())
+
+
+# --- bounds of peers --------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def two_peers(handler, **options):
+    """A server, and the stubs of two peers."""
+    address = new_address()
+    async with (
+        callosum.listen(address, {Echo: handler}, **options) as server,
+        callosum.connect(address, {Agent: Handler()}) as one,
+        callosum.connect(address, {Agent: Handler()}) as other,
+    ):
+        yield server, one.stub(Echo), other.stub(Echo)
+
+
+def test_one_peer_cannot_take_all_slots():
+    async def main():
+        gate = Gate()
+        async with two_peers(Handler(say=gate), max_concurrency=5, max_concurrency_per_peer=3) as (server, one, other):
+            calls = [asyncio.create_task(one.say(f"one {n}")) for n in range(6)]
+            await settle()
+            assert gate.started == ["one 0", "one 1", "one 2"]
+            calls += [asyncio.create_task(other.say(f"other {n}")) for n in range(3)]
+            await settle()
+            assert gate.started[3:] == ["other 0", "other 1"], "five at a time"
+            gate.open.set()
+            await asyncio.gather(*calls)
+            assert gate.most == 5
+            assert [session.lane.running for session in server._sessions.values()] == [0, 0]
+
+    run(main())
+
+
+def test_calls_are_taken_from_the_peers_in_turns():
+    async def main():
+        ran = []
+
+        async def say(message):
+            ran.append(message)
+            await asyncio.sleep(1)
+
+        async with two_peers(Handler(say=say), max_concurrency=1, max_pending_per_peer=100) as (_, one, other):
+            calls = [asyncio.create_task(one.say(f"one {n}")) for n in range(4)]
+            await settle()
+            calls += [asyncio.create_task(other.say(f"other {n}")) for n in range(2)]
+            await asyncio.wait(calls)
+            assert ran == ["one 0", "one 1", "other 0", "one 2", "other 1", "one 3"]
+
+    run(main())
+
+
+def test_one_peer_cannot_fill_the_queue():
+    async def main():
+        gate = Gate()
+        async with two_peers(Handler(say=gate), max_concurrency=1, max_pending_per_peer=2) as (server, one, other):
+            calls = [asyncio.create_task(one.say(f"one {n}")) for n in range(3)]
+            await settle()
+            with pytest.raises(callosum.ResourceExhausted, match="2 calls of this peer wait already") as caught:
+                await one.say("too many")
+            assert caught.value.outcome is Outcome.REJECTED
+            calls[1].cancel()
+            calls.append(asyncio.create_task(other.say("other")))
+            await settle()
+            assert server._dispatcher.workers.pending == 2
+            gate.open.set()
+            await asyncio.wait(calls)
+            assert gate.started == ["one 0", "one 2", "other"]
+
+    run(main())
+
+
+def test_nested_calls_are_beyond_the_bounds_of_a_peer():
+    async def main():
+        async def down(message):
+            depth = int(message)
+            peer = callosum.current_peer()
+            return await peer.stub(Agent if depth % 2 else Echo).call(str(depth - 1)) if depth else "bottom"
+
+        bounds: dict[str, Any] = {"max_concurrency": 1, "max_concurrency_per_peer": 1, "max_pending_per_peer": 100}
+        async with paired(Handler(call=down), agent=Handler(call=down), listen=bounds, **bounds) as pair:
+            assert await asyncio.gather(*(pair.echo.call("5") for _ in range(10))) == ["bottom"] * 10
+
+    run(main())
+
+
+def test_an_endpoint_closes_while_calls_of_peers_wait():
+    async def main():
+        gate = Gate()
+        async with two_peers(Handler(say=gate), max_concurrency=1, max_concurrency_per_peer=1) as (server, one, other):
+            calls = [asyncio.create_task(stub.say(str(n))) for n in range(3) for stub in (one, other)]
+            await settle()
+            await server.abort()
+            await asyncio.wait(calls, timeout=100)
+            assert gate.started == ["0"]
+            assert server._dispatcher.workers.pending == 0
+            for call in calls:
+                call.cancel()
+            await asyncio.wait(calls)
+
+    run(main())
+
+
+# --- what has waited too long -----------------------------------------------------------------------------------------
+
+
+def test_a_call_that_would_miss_its_deadline_is_shed_when_its_turn_comes():
+    async def main():
+        late = []
+
+        async def say(message):
+            await asyncio.sleep(1)
+            if callosum.current_call().remaining == 0:
+                late.append(message)
+            return message
+
+        async with paired(Handler(say=say), listen={"max_concurrency": 1}) as pair:
+            stub = pair.echo.with_options(timeout=5)
+            for _ in range(20):
+                await stub.say("the time that it takes is learnt")
+            outcomes = await asyncio.gather(*(stub.say(str(n)) for n in range(9)), return_exceptions=True)
+            assert outcomes[:4] == ["0", "1", "2", "3"]
+            for error in outcomes[4:]:
+                assert type(error) is callosum.ResourceExhausted
+                assert error.outcome is Outcome.REJECTED
+                assert error.retry_after == pytest.approx(4, abs=0.1)
+                assert "overloaded: it waited for 4.0" in error.message
+            assert not late
+            assert pair.server.counters["refused.resource_exhausted"] == 5
+            assert await stub.say("later") == "later"
+
+    run(main())
+
+
+def test_handlers_that_are_cut_short_are_taken_to_need_longer():
+    async def main():
+        seconds = [1.0]
+
+        async def say(message):
+            await asyncio.sleep(seconds[0])
+            return message
+
+        async with paired(Handler(say=say), listen={"max_concurrency": 1}) as pair:
+            stub = pair.echo.with_options(timeout=5)
+            await stub.say("x")
+            needed = pair.server._dispatcher.workers.shedding.needed
+            before = needed("Echo/say")
+            seconds[0] = 9.0
+            with pytest.raises(callosum.DeadlineExceeded):
+                await stub.say("x")
+            await settle()
+            assert needed("Echo/say") > before
+
+    run(main())
+
+
+def test_no_call_waits_longer_than_the_endpoint_allows():
+    async def main():
+        ran = []
+
+        async def say(message):
+            ran.append(message)
+            await asyncio.sleep(1)
+            return message
+
+        listen = {"max_concurrency": 1, "max_queue_delay": 2.5}
+        async with paired(Handler(say=say), listen=listen) as pair:
+            outcomes = await asyncio.gather(*(pair.echo.say(str(n)) for n in range(5)), return_exceptions=True)
+            assert ran == ["0", "1", "2"]
+            for error in outcomes[3:]:
+                assert isinstance(error, callosum.ResourceExhausted)
+                assert error.retry_after == pytest.approx(3, abs=0.1)
+            assert await pair.echo.say("later") == "later"
 
     run(main())
 

@@ -25,10 +25,10 @@ def item_type(annotation: object, place: str) -> Any:  # a type
     Raises:
         ConfigurationError: It does not say which, or wants to be sent something where it yields.
     """
-    given: tuple[Any, ...] = get_args(annotation)  # types
+    given: list[Any] = [*get_args(annotation)]  # types
     if not given:
         raise ConfigurationError(f"{place}: {type_text(annotation)} does not say of what: write AsyncIterator[int]")
-    if len(given) > 1 and given[1] not in {None, type(None)}:
+    if len(given) > 1 and given[1] is not None and given[1] is not type(None):
         raise ConfigurationError(
             f"{place}: {type_text(annotation)}: nothing can be sent to where it yields: write None"
         )

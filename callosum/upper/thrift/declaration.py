@@ -13,15 +13,17 @@ from uuid import UUID
 
 from thriftpy2.thrift import TPayload
 
+from callosum.service import BlockingServiceClass, ServiceClass, service_of
 from callosum.service import Service as EngineService
-from callosum.service import ServiceClass, service_of
 from callosum.upper.thrift.annotations import STREAM
 from callosum.upper.thrift.payload import MISSING, FieldSpec, scope_of, spec_of
 
 if TYPE_CHECKING:
+    from callosum.compression import Compression
     from callosum.context import Key, Metadata
 
 S = TypeVar("S")
+B = TypeVar("B")
 
 _ZEROS: Final[Mapping[str, Callable[[], object]]] = {
     "bool": bool,
@@ -121,7 +123,12 @@ class Stub(Protocol):
     """What a stub has besides the methods of its service."""
 
     def with_options(
-        self, *, timeout: float | None = None, key: Key | None = None, metadata: Metadata | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        key: Key | None = None,
+        metadata: Metadata | None = None,
+        compression: Compression | str | None = None,
     ) -> Self:
         """The same stub with other options; what is not given stays as it is.
 
@@ -129,6 +136,8 @@ class Stub(Protocol):
             timeout: Seconds for each call.
             key: The request key: the ordering domain of its calls at the other side.
             metadata: What travels with each call; added to what the stub has.
+            compression: What arguments and results are compressed with, where the other side can: ``snappy``, ``zstd``,
+                a `callosum.Compression`, or ``none``.
 
         Raises:
             ConfigurationError: An option has a value that cannot be.
@@ -136,8 +145,8 @@ class Stub(Protocol):
         ...
 
 
-class Service(ServiceClass[S]):
-    """The base of every service class; its body has the table of the service's own functions.
+class Service(ServiceClass[S], BlockingServiceClass[B]):
+    """The base of every service class, by the types of its stubs; its body has the table of its own functions.
 
     Args of the class statement:
         handler: The abstract class from which handlers are derived: those need no mapping in ``listen()``.

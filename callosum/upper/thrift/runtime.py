@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callosum.streams import BidiStream, ReceiveStream
+from callosum.streams import BidiStream, BlockingBidiStream, BlockingReceiveStream, ReceiveStream
 from callosum.upper.thrift.declaration import (
     Service,
     Stub,
@@ -19,6 +19,8 @@ from callosum.upper.thrift.payload import KW_ONLY, DeclaredException, Struct, Un
 __all__ = [
     "KW_ONLY",
     "BidiStream",
+    "BlockingBidiStream",
+    "BlockingReceiveStream",
     "DeclaredException",
     "Enum",
     "ReceiveStream",

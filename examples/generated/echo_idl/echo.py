@@ -28,10 +28,12 @@ __all__ = [
     "Echo",
     "EchoLike",
     "EchoStub",
+    "EchoBlockingStub",
     "EchoHandler",
     "Listener",
     "ListenerLike",
     "ListenerStub",
+    "ListenerBlockingStub",
     "ListenerHandler",
 ]
 
@@ -78,11 +80,21 @@ class EchoStub(EchoLike, Stub, Protocol):
     """Calls Echo on a peer: what ``peer.stub(Echo)`` returns."""
 
 
+class EchoBlockingStub(Stub, Protocol):
+    """Calls Echo, and waits: what ``stub(Echo)`` of a `callosum.blocking` peer returns."""
+
+    def say(self, message: str, tone: Tone = Tone.PLAIN) -> Echoed: ...
+
+    def poke(self, message: str) -> None: ...
+
+    def ask_me(self, question: str) -> str: ...
+
+
 class EchoHandler(EchoLike, ABC):
     """Serves Echo: derive from it, and give an instance to ``listen()``."""
 
 
-class Echo(Service[EchoStub], handler=EchoHandler):
+class Echo(Service[EchoStub, EchoBlockingStub], handler=EchoHandler):
     """What the server does."""
 
     thrift_functions = (
@@ -109,11 +121,17 @@ class ListenerStub(ListenerLike, Stub, Protocol):
     """Calls Listener on a peer: what ``peer.stub(Listener)`` returns."""
 
 
+class ListenerBlockingStub(Stub, Protocol):
+    """Calls Listener, and waits: what ``stub(Listener)`` of a `callosum.blocking` peer returns."""
+
+    def answer(self, question: str) -> str: ...
+
+
 class ListenerHandler(ListenerLike, ABC):
     """Serves Listener: derive from it, and give an instance to ``listen()``."""
 
 
-class Listener(Service[ListenerStub], handler=ListenerHandler):
+class Listener(Service[ListenerStub, ListenerBlockingStub], handler=ListenerHandler):
     """What the client does for the server."""
 
     thrift_functions = (

@@ -146,3 +146,11 @@ def test_every_file_of_others_can_be_described() -> None:
         result = run("describe", path)
         assert result.exit_code == 0, result.stderr
         assert result.stdout.startswith(str(path))
+
+
+def test_streams_are_shown_as_they_are_written(folder: Path) -> None:
+    function = 'i32 f(1: string a (other = "x"), 2: i32 b (callosum.stream = "in")) (callosum.stream = "bidi")'
+    write(folder, shop=f"service S {{ {function} }}")
+    shown = 'i32 f(1: string a, 2: i32 b (callosum.stream = "in")) (callosum.stream = "bidi")'
+    assert run("describe", "shop.thrift", "S.f").stdout.splitlines()[0] == shown
+    assert shown in run("describe", "shop.thrift").stdout

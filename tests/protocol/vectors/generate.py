@@ -32,6 +32,8 @@ MIB = 1024 * KIB
 FRAGMENT = MIB + 64 * KIB
 IN_FRAME = 1
 MORE = 2
+SNAPPY = 4
+ZSTD = 8
 LONG_RUN = re.compile(rb"(.)\1{63,}", re.DOTALL)
 """One byte, 64 times or more."""
 
@@ -125,6 +127,12 @@ def batch(*messages: Description, seq: int = 1, ack: int = 1, sent_ms: int = 0) 
 
 
 # --- the vectors ------------------------------------------------------------------------------------------------------
+
+PLAIN = b"\x2a" * 600
+SNAPPY_BODY = bytes.fromhex("d804 002a" + "fe0100" * 9 + "5a0100")
+"""`PLAIN` in snappy: its length as a varint, the byte, then nine copies of 64 bytes and one of 23, each from 1 back."""
+ZSTD_BODY = bytes.fromhex("28b52ffd 60 5801 c31200 2a")
+"""`PLAIN` in zstd: the magic number, a single segment, 600 less 256, and one last block: the byte, 600 times."""
 
 TOKEN = bytes(range(16))
 VOID = record([12, 0])
@@ -286,6 +294,12 @@ def handshake() -> File:
         frames_of(record([*WELCOME[:5], True, 17, *WELCOME[7:]], pack([])), seq=0, ack=0),
         batch({**WELCOME_FIELDS, "resumed": True, "received": 17}, seq=0, ack=0),
     )
+    file.valid(
+        "welcome-compressions",
+        "The listener decompresses snappy and zstd.",
+        frames_of(record([*WELCOME, {"compressions": ["snappy", "zstd"]}], pack([])), seq=0, ack=0),
+        batch({**WELCOME_FIELDS, "compressions": ["snappy", "zstd"]}, seq=0, ack=0),
+    )
     services = [["Echo", "ab" * 32, ["thrift-binary", "thrift-compact"]], ["Other", "", []]]
     listed = [
         {"name": "Echo", "fingerprint": "ab" * 32, "codecs": ["thrift-binary", "thrift-compact"]},
@@ -346,6 +360,24 @@ def calls() -> File:
         "A body of more than 64 KiB is a frame of its own; length counts the header alone.",
         frames_of(record([8, 1], b"\x2a" * (64 * KIB + 1), IN_FRAME)),
         batch({"type": "REPLY", "id": 1, "body": f"2a*{64 * KIB + 1}"}),
+    )
+    file.valid(
+        "reply-zstd",
+        "Flag 8: the body is compressed with zstd. Plain it is the byte 2a 600 times.",
+        frames_of(record([8, 1], ZSTD_BODY, ZSTD)),
+        batch({"type": "REPLY", "id": 1, "body": ZSTD_BODY.hex(), "compression": 2}),
+    )
+    file.valid(
+        "reply-snappy-long-id",
+        "Flag 4: the body is compressed with snappy. Plain it is the byte 2a 600 times.",
+        frames_of(record([8, 300], SNAPPY_BODY, SNAPPY)),
+        batch({"type": "REPLY", "id": 300, "body": SNAPPY_BODY.hex(), "compression": 1}),
+    )
+    file.valid(
+        "reply-compressed-own-frame",
+        "Flags 1 and 4: a compressed body of more than 64 KiB. What it holds is not looked at here.",
+        frames_of(record([8, 1], b"\x2a" * (64 * KIB + 1), IN_FRAME | SNAPPY)),
+        batch({"type": "REPLY", "id": 1, "body": f"2a*{64 * KIB + 1}", "compression": 1}),
     )
     _errors(file)
     for reason in ("cancelled", "deadline"):
@@ -422,7 +454,26 @@ def _requests(file: File) -> None:
         frames_of(record([*plain, {"codec": "thrift-compact"}], b"\x00")),
         batch({**fields, "body": "00", "codec": "thrift-compact"}),
     )
+    file.valid(
+        "request-snappy",
+        "Flag 4: the body is compressed with snappy. Plain it is the byte 2a 600 times.",
+        frames_of(record(plain, SNAPPY_BODY, SNAPPY)),
+        batch({**fields, "body": SNAPPY_BODY.hex(), "compression": 1}),
+    )
+    file.valid(
+        "request-zstd",
+        "Flag 8: the body is compressed with zstd; and the caller asks for a reply in it.",
+        frames_of(record([*plain, {"compression": "zstd"}], ZSTD_BODY, ZSTD)),
+        batch({**fields, "body": ZSTD_BODY.hex(), "reply_compression": "zstd", "compression": 2}),
+    )
+    file.valid(
+        "request-asks",
+        "With the optional field compression: the reply may be compressed, although this body is not.",
+        frames_of(record([*plain, {"compression": "snappy"}], b"\x00")),
+        batch({**fields, "body": "00", "reply_compression": "snappy"}),
+    )
     everything: dict[str, object] = {"key": "k", "metadata": {"a": "b"}, "parent": 4, "codec": "json"}
+    everything["compression"] = "zstd"
     file.valid(
         "request-everything",
         "All optional fields, both flags, a timeout and a large id.",
@@ -439,6 +490,7 @@ def _requests(file: File) -> None:
                 "metadata": {"a": "b"},
                 "parent": 4,
                 "codec": "json",
+                "reply_compression": "zstd",
             }
         ),
     )
@@ -573,6 +625,85 @@ def control() -> File:
     return file
 
 
+def streams() -> File:
+    """ITEM, END, and the CREDIT of a stream."""
+    file = File("streams", "REQUESTs that begin streams, ITEM, END, and the CREDIT of a stream.")
+    fields: Description = {"type": "REQUEST", "id": 1, "method": "Logs/tail", "timeout_ms": None}
+    for name, flags, why in (
+        ("items-follow", 4, "Flag 4: the caller sends a stream."),
+        ("items-wanted", 8, "Flag 8: the caller takes a stream."),
+        ("items-both-ways", 12, "Flags 4 and 8: a stream in both directions."),
+        ("items-idempotent", 10, "Flags 2 and 8."),
+    ):
+        file.valid(
+            f"request-{name}",
+            why,
+            frames_of(record([5, 1, "Logs/tail", None, flags], b"\x00")),
+            batch({**fields, "flags": flags, "body": "00"}),
+        )
+    file.valid(
+        "item",
+        "One item of the stream of call 1: the caller's, or the handler's.",
+        frames_of(record([6, 1], b"\x2a\x2b")),
+        batch({"type": "ITEM", "id": 1, "body": "2a2b"}),
+    )
+    file.valid(
+        "item-empty",
+        "An item may be empty.",
+        frames_of(record([6, 2])),
+        batch({"type": "ITEM", "id": 2, "body": ""}),
+    )
+    for ident in (127, 128, 300, 70_000, 2**32, 2**63 - 1):
+        file.valid(
+            f"item-id-{ident}",
+            "The id in msgpack's shortest form.",
+            frames_of(record([6, ident], b"\x2a")),
+            batch({"type": "ITEM", "id": ident, "body": "2a"}),
+        )
+    file.valid(
+        "item-own-frame",
+        "An item of more than 64 KiB is a frame of its own.",
+        frames_of(record([6, 1], b"\x2a" * (64 * KIB + 1), IN_FRAME)),
+        batch({"type": "ITEM", "id": 1, "body": f"2a*{64 * KIB + 1}"}),
+    )
+    file.valid(
+        "items-and-end",
+        "Items of two streams, and the END of the first: ITEM and END are numbered, 7 to 10.",
+        frames_of(record([6, 1], b"a"), record([6, 3], b"b"), record([6, 1], b"c"), record([7, 1]), seq=7, ack=5),
+        batch(
+            {"type": "ITEM", "id": 1, "body": "61"},
+            {"type": "ITEM", "id": 3, "body": "62"},
+            {"type": "ITEM", "id": 1, "body": "63"},
+            {"type": "END", "id": 1},
+            seq=7,
+            ack=5,
+        ),
+    )
+    file.valid(
+        "items-and-reply",
+        "The handler's items, and the outcome behind them.",
+        frames_of(record([6, 1], b"a"), record([6, 1], b"b"), record([8, 1])),
+        batch(
+            {"type": "ITEM", "id": 1, "body": "61"},
+            {"type": "ITEM", "id": 1, "body": "62"},
+            {"type": "REPLY", "id": 1, "body": ""},
+        ),
+    )
+    file.valid(
+        "credit",
+        "The stream of call 5 may have 64 KiB more, and all streams together 70,000 bytes.",
+        frames_of(record([11, 5, 64 * KIB, 70_000])),
+        batch({"type": "STREAM_CREDIT", "id": 5, "size": 65536, "consumed": 70000}),
+    )
+    file.valid(
+        "credit-shared-alone",
+        "What was read of streams that are over: nothing for the stream, 2 MiB for all together.",
+        frames_of(record([11, 5, 0, 2 * MIB])),
+        batch({"type": "STREAM_CREDIT", "id": 5, "size": 0, "consumed": 2097152}),
+    )
+    return file
+
+
 def fragments() -> File:
     """Bodies over 1,088 KiB."""
     file = File(
@@ -603,6 +734,45 @@ def fragments() -> File:
         "The last one over 64 KiB: a frame of its own.",
         frames_of(record([5, 3], b"\x2c" * (64 * KIB + 1), IN_FRAME), seq=4),
         batch({"type": "FRAGMENT", "of": "REQUEST", "id": 3, "more": False, "body": f"2c*{64 * KIB + 1}"}, seq=4),
+    )
+    item = {"type": "ITEM", "id": 1}
+    file.valid(
+        "item-first-or-further",
+        "A fragment of an ITEM that is not the last: all have the same header. The description takes it for a first "
+        "one.",
+        frames_of(record([6, 1], b"\x04" * FRAGMENT, IN_FRAME | MORE), seq=4),
+        batch(
+            {"type": "FRAGMENT", "of": "ITEM", "id": 1, "more": True, "first": item, "body": f"04*{FRAGMENT}"}, seq=4
+        ),
+    )
+    file.valid(
+        "item-last",
+        "The last fragment of an ITEM looks like a whole ITEM: the body that is unfinished tells that it is none.",
+        frames_of(record([6, 1], b"\x05"), seq=5),
+        batch({"type": "ITEM", "id": 1, "body": "05"}, seq=5),
+    )
+    file.valid(
+        "request-first-compressed",
+        "The first fragment says that the whole body is compressed: flag 8, zstd. Further ones do not.",
+        frames_of(record([5, 5, "Echo/say", None, 0], b"\x2a" * FRAGMENT, IN_FRAME | MORE | ZSTD), seq=5),
+        batch(
+            {
+                "type": "FRAGMENT",
+                "of": "REQUEST",
+                "id": 5,
+                "more": True,
+                "first": {
+                    "type": "REQUEST",
+                    "id": 5,
+                    "method": "Echo/say",
+                    "timeout_ms": None,
+                    "flags": 0,
+                    "compression": 2,
+                },
+                "body": f"2a*{FRAGMENT}",
+            },
+            seq=5,
+        ),
     )
     reply = {"type": "REPLY", "id": 2, "metadata": {"a": "b"}}
     file.valid(
@@ -709,6 +879,19 @@ def tolerance() -> File:
         decode_only=True,
     )
     file.valid(
+        "extension-compressed",
+        "Of a record of an unknown type, the flags are not looked at but for 1.",
+        frames_of(record([64, 0], b"\x00", 28 | MORE)),
+        batch({"type": "EXTENSION", "number": 64}),
+        decode_only=True,
+    )
+    file.valid(
+        "compression-unknown",
+        "A compression that is asked for may have any name.",
+        frames_of(record([*plain, {"compression": "brotli"}], b"\x00")),
+        batch({**fields, "body": "00", "reply_compression": "brotli"}),
+    )
+    file.valid(
         "flags-unknown",
         "Unknown flags of a REQUEST are ignored.",
         frames_of(record([5, 1, "Echo/say", None, 64], b"")),
@@ -806,9 +989,15 @@ def _invalid_records(file: File) -> None:
     file.invalid("header-empty", "there is no header", [text(*start, nothing)])
     reserved = struct.pack("<IHBB", 3, 3, 0, 1)
     file.invalid("record-reserved", "the record's last byte is not 0", [text(*start, reserved, packed)])
-    for flags in (4, 8, 16, 0x80):
+    for flags in (32, 64, 0x80):
         unknown = struct.pack("<IHBB", 3, 3, flags, 0)
         file.invalid(f"record-flags-{flags}", "an unknown flag of a record", [text(*start, unknown, packed)])
+    for number in range(3, 8):
+        frames = frames_of(record([8, 1], b"\x2a", number << 2))
+        file.invalid(f"record-compression-{number}", "an unknown compression", frames)
+    for name, header in (("void", [12, 0]), ("error", [9, 1, 13, 3, ""]), ("credit", [11, 0, 1, 1])):
+        reason = "only a REQUEST and a REPLY can be compressed"
+        file.invalid(f"record-compressed-{name}", reason, frames_of(record(list(header), flags=SNAPPY)))
     file.invalid("frame-missing", "the body's frame is not there", frames_of(record([8, 1], b"\x2a", IN_FRAME))[:1])
     both = struct.pack("<IHBB", 4, 3, IN_FRAME, 0)
     file.invalid(
@@ -855,9 +1044,8 @@ def _invalid_headers(file: File) -> None:
     )
     timestamp = b"\x93\x0c\x00\xd6\xff" + bytes(4)
     file.invalid("ext-timestamp", "a timestamp is an extension type, too", frames_of(record(timestamp)))
-    for number in (0, 6, 7, 16, 63):
-        why = "6 and 7 are reserved for streams. Answered with RESET(protocol)." if number in (6, 7) else ""
-        file.invalid(f"type-{number}", f"unknown type {number}", frames_of(record([number, 0])), why)
+    for number in (0, 16, 63):
+        file.invalid(f"type-{number}", f"unknown type {number}", frames_of(record([number, 0])))
 
 
 def _invalid_fields(file: File) -> None:
@@ -884,6 +1072,7 @@ def _invalid_fields(file: File) -> None:
         ),
         ("request-parent", "a negative parent", [5, 1, "M/m", None, 0, {"parent": -2}], b""),
         ("request-codec", "a codec that is no text", [5, 1, "M/m", None, 0, {"codec": 1}], b""),
+        ("request-compression", "a compression that is no text", [5, 1, "M/m", None, 0, {"compression": 1}], b""),
         ("reply-options", "what follows the id is no map", [8, 1, 7], b""),
         ("reply-metadata", "metadata that are no map", [8, 1, {"metadata": 1}], b""),
         ("error-not-sent", "outcome NOT_SENT: what was answered was sent", [9, 1, 14, 0, ""], b""),
@@ -896,7 +1085,12 @@ def _invalid_fields(file: File) -> None:
         ("error-retry-after", "a negative retry_after", [9, 1, 14, 1, "", {"retry_after": -1}], b""),
         ("cancel-reason", "an unknown reason", [10, 1, "bored"], b""),
         ("cancel-body", "a CANCEL has no body", [10, 1, "cancelled"], b"\x00"),
-        ("credit-stream", "credit for a stream, of which there are none", [11, 1, 0, 1], b""),
+        ("credit-stream-negative", "negative credit of a stream", [11, 1, 0, -1], b""),
+        ("credit-stream-short", "the bytes for all streams are missing", [11, 1, 0], b""),
+        ("item-options", "what follows the id is no map", [6, 1, 1], b"\x00"),
+        ("end-body", "an END has no body", [7, 1], b"\x00"),
+        ("request-oneway-streams", "a oneway that sends a stream", [5, 1, "m", None, 5], b""),
+        ("request-oneway-takes", "a oneway that takes a stream", [5, 1, "m", None, 9], b""),
         ("credit-negative", "negative credit", [11, 0, -1, 0], b""),
         ("void-body", "a VOID has no body", [12, 0], b"\x00"),
         ("ping-short", "lag_ms is missing", [13, 0, 1], b""),
@@ -941,6 +1135,8 @@ def _invalid_handshakes(file: File) -> None:
         ("welcome-token", "a token of 15 bytes", [*WELCOME[:4], TOKEN[:15], *WELCOME[5:]], pack([])),
         ("welcome-resumed", "resumed is no boolean", [*WELCOME[:5], 0, *WELCOME[6:]], pack([])),
         ("welcome-short", "grace_ms is missing", WELCOME[:-1], pack([])),
+        ("welcome-compressions", "compressions are no list", [*WELCOME, {"compressions": "zstd"}], pack([])),
+        ("welcome-compression", "a compression that is no text", [*WELCOME, {"compressions": [1]}], pack([])),
         ("welcome-no-body", "there is no list of services", WELCOME, b""),
     ]
     for name, reason, header, body in wrong:
@@ -969,12 +1165,18 @@ def _invalid_fragments(file: File) -> None:
     file.invalid("fragment-not-first", "a fragment is alone in its batch", frames_of(VOID, record([5, 1], b"a")))
     file.invalid("fragment-empty", "a fragment is empty", frames_of(record(first, b"", MORE)))
     file.invalid("fragment-last-empty", "the last fragment is empty", frames_of(record([5, 1], b"")))
+    file.invalid("fragment-item-empty", "a fragment is empty", frames_of(record([6, 1], b"", MORE)))
     file.invalid("fragment-reply-empty", "a fragment is empty", frames_of(record([8, 1], b"", MORE)))
+    file.invalid(
+        "fragment-further-compressed",
+        "a further fragment that names a compression",
+        frames_of(record([5, 1], b"a", MORE | ZSTD)),
+    )
     file.invalid("fragment-fields", "the first fragment has wrong fields", frames_of(record([5, 1, "M/m"], b"a", MORE)))
     for name, header in (("error", [9, 1, 13, 3, ""]), ("offer", [3, 0]), ("credit", [11, 0, 1, 1])):
         file.invalid(
             f"fragment-of-{name}",
-            "only a REQUEST and a REPLY travel in fragments",
+            "only a REQUEST, an ITEM and a REPLY travel in fragments",
             frames_of(record(list(header), b"a", MORE)),
         )
 
@@ -984,7 +1186,7 @@ def _invalid_fragments(file: File) -> None:
 
 def files() -> list[File]:
     """All of them."""
-    return [batches(), handshake(), calls(), control(), fragments(), tolerance(), invalid()]
+    return [batches(), handshake(), calls(), control(), streams(), fragments(), tolerance(), invalid()]
 
 
 def rendered(file: File) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from types import MappingProxyType
-from typing import assert_never, assert_type
+from typing import Protocol, assert_never, assert_type
 
 from shop_idl.shop import (
     LARGEST,
     PRICES,
     UNITS,
     Base,
+    BaseBlockingStub,
     BaseLike,
     BaseStub,
     Colour,
@@ -23,6 +24,7 @@ from shop_idl.shop import (
     MoreStub,
     Payment,
     Shop,
+    ShopBlockingStub,
     ShopHandler,
     ShopLike,
     ShopStub,
@@ -82,6 +84,28 @@ class MyMore(MyFeed, MoreHandler):
 
     async def count(self, least: int = 0) -> AsyncIterator[int]:
         yield least
+
+
+class ThreadedShop(ShopHandler):
+    @callosum.in_thread
+    def ping(self) -> None:
+        pass
+
+    @callosum.in_thread
+    def find(self, name: str) -> Item:
+        caller = callosum.blocking.current_peer()
+        return caller.stub(Shop).find(name)
+
+    @callosum.in_thread
+    def add(self, item: Item, count: int = 1) -> Id:
+        return item.id * count
+
+    @callosum.in_thread
+    def pay(self, payment: Payment) -> Payment:
+        return payment
+
+    async def forget(self, id: Id) -> None:
+        pass
 
 
 def structs() -> None:
@@ -168,6 +192,7 @@ async def calls(peer: callosum.Peer) -> None:
     assert_type(stub, ShopStub)
     assert_type(peer.stub(Base), BaseStub)
     assert_type(stub.with_options(timeout=1.5), ShopStub)
+    assert_type(stub.with_options(compression="zstd"), ShopStub)
     assert_type(await stub.pay(Payment(cash=3)), Payment)
     handler = MyShop()
     for one in (stub, stub.with_options(key="a"), handler):
@@ -213,7 +238,7 @@ async def streams(peer: callosum.Peer) -> None:
     async with feed.with_options(timeout=3).talk() as talk:
         assert_type(talk, callosum.BidiStream[Item, Payment])
         await talk.send(Item(1))
-        talk.end()
+        await talk.end()
         assert_type(await anext(talk), Payment)
     async for payment in more.talk(said()):
         assert_type(payment, Payment)
@@ -228,3 +253,39 @@ async def serve() -> None:
         callosum.connect("tcp://127.0.0.1:1", {Shop: MyShop()}),
     ):
         pass
+
+
+def blocking_calls(peer: callosum.blocking.Peer) -> None:
+    stub = peer.stub(Shop)
+    assert_type(stub, ShopBlockingStub)
+    assert_type(peer.stub(Base), BaseBlockingStub)
+    assert_type(stub.with_options(timeout=1.5, key="a"), ShopBlockingStub)
+    assert_type(stub.find("tea").name, str)
+    assert_type(stub.add(item=Item(1), count=2), int)
+    stub.ping()
+    stub.forget(1)
+    base: BaseBlockingStub = stub
+    base.ping()
+
+
+class Clock(Protocol):
+    """As a json service is declared; and as one who calls it may write what its blocking stub is."""
+
+    async def now(self) -> float: ...
+
+
+class BlockingClock(Protocol):
+    def now(self) -> float: ...
+
+
+def blocking_endpoints() -> None:
+    with callosum.blocking.listen("tcp://127.0.0.1:0", [ThreadedShop()], max_threads=8) as server:
+        assert_type(server.addresses, tuple[str, ...])
+        for accepted in server.accepted():
+            assert_type(accepted, callosum.blocking.Peer)
+        server.serve_forever()
+    with callosum.blocking.connect("tcp://127.0.0.1:1", {Shop: MyShop()}, connect_timeout=None) as peer:
+        with callosum.blocking.deadline(1.5):
+            assert_type(peer.stub(Shop, timeout=2.0).pay(Payment(cash=3)), Payment)
+        clock: BlockingClock = peer.stub(Clock)
+        assert_type(clock.now(), float)

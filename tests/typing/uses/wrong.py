@@ -153,6 +153,16 @@ async def streams(peer: callosum.Peer, texts: AsyncIterator[str], items: AsyncIt
     print(number)
 
 
+class MistypedInThread(ShopHandler):
+    @callosum.in_thread
+    def find(self, name: int) -> Item:  # E: override, reportIncompatibleMethodOverride
+        raise SoldOut(1)
+
+    @callosum.in_thread
+    def add(self, item: Item, count: int = 1) -> str:  # E: override, reportIncompatibleMethodOverride
+        return item.name
+
+
 class Unlike:
     async def ping(self) -> None:
         pass
@@ -176,3 +186,25 @@ async def calls(peer: callosum.Peer, item: Item) -> None:
     stub.with_options(timeout=1.0).search  # E: attr-defined, reportAttributeAccessIssue
     like: ShopLike = Unlike()  # E: assignment, reportAssignmentType
     print(text, number, nothing, like)
+
+
+def blocking_calls(peer: callosum.blocking.Peer, item: Item) -> None:
+    stub = peer.stub(Shop)
+    stub.find(1)  # E: arg-type, reportArgumentType
+    stub.find()  # E: call-arg, reportCallIssue
+    stub.search("tea")  # E: attr-defined, reportAttributeAccessIssue
+    number: Item = stub.add(item)  # E: assignment, reportAssignmentType
+    stub.find("tea").weight  # E: attr-defined, reportAttributeAccessIssue
+    stub.with_options(timeout="soon")  # E: arg-type, reportArgumentType
+    like: ShopLike = stub  # E: assignment, reportAssignmentType - its methods are not async
+    print(number, like)
+
+
+async def awaited(peer: callosum.blocking.Peer) -> None:
+    await peer.stub(Shop).find("tea")  # E: misc, reportGeneralTypeIssues - it is there already
+
+
+def blocking_endpoints() -> None:
+    callosum.blocking.connect("tcp://127.0.0.1:1", connect_timeout="soon")  # E: arg-type, reportArgumentType
+    callosum.blocking.connect("tcp://127.0.0.1:1", patience=1.0)  # E: call-arg, reportCallIssue
+    callosum.blocking.listen("tcp://127.0.0.1:1")  # E: call-arg, reportCallIssue

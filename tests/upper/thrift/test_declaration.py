@@ -342,7 +342,7 @@ def test_functions_as_the_table_has_them() -> None:
 
 
 def test_a_type_that_the_module_does_not_have_is_found_when_it_is_asked_for() -> None:
-    class Lost(Service[object], handler=type("Handler", (), {})):
+    class Lost(Service[object, object], handler=type("Handler", (), {})):
         thrift_functions = (function("f", "Missing"),)
 
     assert Lost.f_args.thrift_spec == {}  # type: ignore[attr-defined]

@@ -268,6 +268,10 @@ def test_what_thriftpy2_lost_is_named(tmp_path: Path) -> None:
             'service S { void put(1: i32 a (callosum.key = "a")) }',
             r"S\.put\.a: callosum has no annotation callosum\.key",
         ),
+        (
+            'exception E {} service S { void put() throws (1: E e (callosum.stream = "in")) }',
+            r"S\.put\.e: callosum has no annotation callosum\.stream",
+        ),
         ('struct A { 1: i32 a (callosum.name = "x") } service S { A put() }', r"A\.a: callosum has no annotation"),
         ('struct A { 1: i32 a } (callosum.reserved = "1") service S { A put() }', r"A: a \(id 1\) is reserved"),
     ],

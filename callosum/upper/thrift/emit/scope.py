@@ -37,11 +37,12 @@ _RESERVED: Final[Mapping[StructKind, frozenset[str]]] = {
 class ServiceNames:
     """The classes that one service becomes."""
 
-    __slots__ = ("handler", "like", "service", "stub")
+    __slots__ = ("blocking", "handler", "like", "service", "stub")
 
     def __init__(self, service: str, taken: set[str]) -> None:
         self.service = service
         self.like, self.stub, self.handler = (_free(f"{service}{end}", taken) for end in ("Like", "Stub", "Handler"))
+        self.blocking = _free(f"{service}BlockingStub", taken)
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -88,7 +89,7 @@ class Scope:
             names.append(self.definitions[one.name])
             if isinstance(one, Service):
                 made = self.services[one.name]
-                names += [made.like, made.stub, made.handler]
+                names += [made.like, made.stub, made.blocking, made.handler]
         return names
 
     def annotation(self, name: str) -> str:

@@ -1,4 +1,7 @@
-"""Writes a service as four classes: what stub and handler both have, the stub, the handler, and the service itself."""
+"""Writes a service as five classes.
+
+What stub and handler both have, the stub, the stub that blocks, the handler, and the service itself.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ _CHANGEABLE: Final = ListValue | SetValue | MapValue | StructValue
 
 def service_lines(writer: Writer, one: Service) -> list[str]:
     """A service."""
-    parts = [_like(writer, one), _stub(writer, one), _handler(writer, one), _service(writer, one)]
+    parts = [part(writer, one) for part in (_like, _stub, _blocking_stub, _handler, _service)]
     lines: list[str] = []
     for part in parts:
         lines += ["", "", *part] if lines else part
@@ -75,6 +78,20 @@ def _stub(writer: Writer, one: Service) -> list[str]:
     return [f"class {names.stub}({', '.join(bases)}):", *indented(lines)]
 
 
+def _blocking_stub(writer: Writer, one: Service) -> list[str]:
+    """The stub of `callosum.blocking`: the same methods, which return what those of the other give once awaited."""
+    names, extended = _names(writer, one), _extended(writer, one)
+    stub = writer.scope.runtime("Stub") if extended is None else f"{extended[0]}{extended[1].blocking}"
+    lines = [
+        f'"""Calls {names.service}, and waits: what ``stub({names.service})`` of a `callosum.blocking` peer returns."""'
+    ]
+    for function in one.functions:
+        streams = stream_types(writer, function, Side.BLOCKING)
+        parameters, returns = _parameters(writer, function, streams), _returns(writer, function, streams)
+        lines += ["", *call(f"def {function_name(function.name)}(", parameters, f") -> {returns}: ...", depth=1)]
+    return [f"class {names.blocking}({stub}, {writer.scope.typing('Protocol')}):", *indented(lines)]
+
+
 def _handler(writer: Writer, one: Service) -> list[str]:
     names, extended = _names(writer, one), _extended(writer, one)
     base = writer.scope.use("abc", "ABC") if extended is None else f"{extended[0]}{extended[1].handler}"
@@ -84,7 +101,8 @@ def _handler(writer: Writer, one: Service) -> list[str]:
 
 def _service(writer: Writer, one: Service) -> list[str]:
     names, extended = _names(writer, one), _extended(writer, one)
-    arguments = [f"{writer.scope.runtime('Service')}[{names.stub}]", f"handler={names.handler}"]
+    bases = f"{writer.scope.runtime('Service')}[{names.stub}, {names.blocking}]"
+    arguments = [bases, f"handler={names.handler}"]
     if extended is not None:
         arguments.append(f"extends={extended[0]}{extended[1].service}")
     if ours := _annotations(one.annotations):
@@ -152,19 +170,27 @@ def _method(writer: Writer, function: Function) -> list[str]:
 
 
 def _typed(writer: Writer, function: Function, streams: StreamTypes | None, doc: list[str]) -> list[str]:
+    parameters, returns = _parameters(writer, function, streams), _returns(writer, function, streams)
+    end = f") -> {returns}:" if doc else f") -> {returns}: ..."
+    word = "def" if streams and streams.given else "async def"
+    head = call(f"{word} {function_name(function.name)}(", parameters, end, depth=1)
+    return [f"@{writer.scope.use('abc', 'abstractmethod')}", *head, *indented(doc)]
+
+
+def _parameters(writer: Writer, function: Function, streams: StreamTypes | None) -> list[str]:
     names = parameter_names(function.parameters)
     parameters = ["self"]
     defaults = _defaults(writer, function.parameters, streams)
     for index, (one, default) in enumerate(zip(function.parameters, defaults, strict=True)):
         annotation = streams.taken if streams and index == streams.index else writer.annotation(one.type)
         parameters.append(f"{names[one.name]}: {annotation}" + (f" = {default}" if default else ""))
-    returns = "None" if function.returns is None else writer.annotation(function.returns)
+    return parameters
+
+
+def _returns(writer: Writer, function: Function, streams: StreamTypes | None) -> str:
     if streams and streams.given:
-        returns = streams.given
-    word = "def" if streams and streams.given else "async def"
-    end = f") -> {returns}:" if doc else f") -> {returns}: ..."
-    head = call(f"{word} {function_name(function.name)}(", parameters, end, depth=1)
-    return [f"@{writer.scope.use('abc', 'abstractmethod')}", *head, *indented(doc)]
+        return streams.given
+    return "None" if function.returns is None else writer.annotation(function.returns)
 
 
 def _defaults(writer: Writer, parameters: tuple[Field, ...], streams: StreamTypes | None) -> list[str]:

@@ -17,6 +17,8 @@ class Side(enum.Enum):
     BOTH = enum.auto()
     """What a handler gets and gives: a stub's method can be called like that too."""
     STUB = enum.auto()
+    BLOCKING = enum.auto()
+    """A stub of `callosum.blocking`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,10 @@ def stream_types(writer: Writer, function: Function, side: Side) -> StreamTypes 
         iterator = writer.scope.use("collections.abc", "AsyncIterator")
         given = f"{iterator}[{received}]" if gives else ""
         return StreamTypes(found.stream, f"{iterator}[{sent}]" if sent else "", "", given)
-    taken = f"{writer.scope.use('collections.abc', 'AsyncIterable')}[{sent}]" if sent else ""
+    iterable, prefix = ("AsyncIterable", "") if side is Side.STUB else ("Iterable", "Blocking")
+    taken = f"{writer.scope.use('collections.abc', iterable)}[{sent}]" if sent else ""
     if is_bidi:
-        given = f"{writer.scope.runtime('BidiStream')}[{sent}, {received}]"
+        given = f"{writer.scope.runtime(f'{prefix}BidiStream')}[{sent}, {received}]"
         return StreamTypes(found.stream, f"{taken} | None", "None", given)
-    return StreamTypes(found.stream, taken, "", f"{writer.scope.runtime('ReceiveStream')}[{received}]" if gives else "")
+    given = f"{writer.scope.runtime(f'{prefix}ReceiveStream')}[{received}]" if gives else ""
+    return StreamTypes(found.stream, taken, "", given)

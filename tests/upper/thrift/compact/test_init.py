@@ -89,6 +89,7 @@ def test_a_request_may_name_another_encoding_than_the_first(tmp_path: Path) -> N
             body = compact.encode_args([1, -1], True)
             assert body == b"\x19\x25\x02\x01\x11\0"
             reply = await session.call(method, "thrift-compact", body)
+            assert isinstance(reply, bytes)
             assert compact.decode_result(reply) == [1, -1]
             with pytest.raises(callosum.InvalidArgument):
                 await session.call(method, "thrift-binary", body)

@@ -225,7 +225,13 @@ def test_what_is_needed_first_comes_first() -> None:
     assert order("struct S { 1: E e = E.A } enum E { A }") == ["E", "S"]
     assert order("typedef A B typedef C A struct C {}") == ["C", "A", "B"]
     assert order("service S { void f(1: E e = E.A) } enum E { A }")[0] == "E"
-    assert order("service S extends T {} service T {}")[:4] == ["TLike", "TStub", "THandler", "T"]
+    assert order("service S extends T {} service T {}")[:5] == [
+        "TLike",
+        "TStub",
+        "TBlockingStub",
+        "THandler",
+        "T",
+    ]
 
 
 def test_constants_of_structs_come_last() -> None:

@@ -200,7 +200,8 @@ def test_a_service_has_classes_whose_names_are_free() -> None:
     one = scope("service Echo {} struct EchoStub {} struct EchoLike {} struct EchoLike_ {}")
     names = one.services["Echo"]
     assert (names.service, names.like, names.stub, names.handler) == ("Echo", "EchoLike__", "EchoStub_", "EchoHandler")
-    assert one.public() == ["Echo", "EchoLike__", "EchoStub_", "EchoHandler", "EchoStub", "EchoLike", "EchoLike_"]
+    made = ["Echo", "EchoLike__", "EchoStub_", "EchoBlockingStub", "EchoHandler"]
+    assert one.public() == [*made, "EchoStub", "EchoLike", "EchoLike_"]
 
 
 def test_definitions_may_be_called_as_what_modules_begin_with() -> None:

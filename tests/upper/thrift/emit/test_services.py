@@ -26,7 +26,7 @@ def row(function: str) -> str:
     return made.split("thrift_functions = (\n")[1].rpartition("\n    )")[0].strip()
 
 
-def test_a_service_is_four_classes() -> None:
+def test_a_service_is_five_classes() -> None:
     assert service("service S {}") == (
         "class SLike(Protocol):\n"
         '    """The methods of S, as its stub and its handler have them."""\n'
@@ -34,10 +34,13 @@ def test_a_service_is_four_classes() -> None:
         "class SStub(SLike, Stub, Protocol):\n"
         '    """Calls S on a peer: what ``peer.stub(S)`` returns."""\n'
         "\n\n"
+        "class SBlockingStub(Stub, Protocol):\n"
+        '    """Calls S, and waits: what ``stub(S)`` of a `callosum.blocking` peer returns."""\n'
+        "\n\n"
         "class SHandler(SLike, ABC):\n"
         '    """Serves S: derive from it, and give an instance to ``listen()``."""\n'
         "\n\n"
-        "class S(Service[SStub], handler=SHandler):\n"
+        "class S(Service[SStub, SBlockingStub], handler=SHandler):\n"
         "    thrift_functions = ()"
     )
 
@@ -47,8 +50,9 @@ def test_one_that_extends_derives_from_the_classes_of_the_other() -> None:
     for head in (
         "class SLike(BaseLike, Protocol):",
         "class SStub(SLike, BaseStub, Protocol):",
+        "class SBlockingStub(BaseBlockingStub, Protocol):",
         "class SHandler(SLike, BaseHandler):",
-        "class S(Service[SStub], handler=SHandler, extends=Base):",
+        "class S(Service[SStub, SBlockingStub], handler=SHandler, extends=Base):",
     ):
         assert head in text
 
@@ -69,6 +73,20 @@ def test_one_that_extends_derives_from_the_classes_of_the_other() -> None:
 )
 def test_methods(function: str, line: str) -> None:
     assert signature(function) == line
+
+
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [
+        ("A f(1: A a, 2: E e = E.X)", "def f(self, a: A, e: E = E.X) -> A: ..."),
+        ("oneway void f(1: i32 self)", "def f(self, self_: int) -> None: ..."),
+        ("void with_options()", "def with_options_(self) -> None: ..."),
+    ],
+)
+def test_methods_that_block(function: str, line: str) -> None:
+    made = service(f"enum E {{ X }} struct A {{ 1: i32 a }} service S {{ {function} }}")
+    blocking = made.split("class SBlockingStub(Stub, Protocol):\n")[1].split("\n\n\n")[0]
+    assert blocking.split("\n\n")[1].strip() == line
 
 
 @pytest.mark.parametrize(
