@@ -12,18 +12,15 @@ import callosum
 from callosum import files
 from callosum.upper import thrift
 
-try:
-    from rich import progress as rich
-except ModuleNotFoundError:
-    rich = None  # type: ignore[assignment]
-
 store = thrift.load(str(Path(__file__).with_name("store.thrift")))
 
 
 @contextmanager
 def progress_bar(title):
     """What `progress=` is given: a bar, where `rich` is installed, else lines."""
-    if rich is None:
+    try:
+        from rich import progress as rich  # noqa: PLC0415 - whether it is there
+    except ModuleNotFoundError:
         yield lambda done, total: print(f"{title}: {done} of {total or '?'}", file=sys.stderr)
         return
     columns = "{task.description}", rich.BarColumn(), rich.DownloadColumn(), rich.TransferSpeedColumn()
