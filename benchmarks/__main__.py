@@ -16,7 +16,7 @@ from benchmarks.targets import targets
 from benchmarks.workloads import NAMES as WORKLOADS
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-OF_CALLOSUM = (policies.NAME, overload.NAME)
+OF_CALLOSUM = (policies.NAME, overload.NAME, transfer.NAME)
 """What is measured of callosum alone."""
 EVERYTHING = (*WORKLOADS, *OF_CALLOSUM)
 LIBRARIES = ("callosum", "grpcio", "grpclib", "msgpack", "pycapnp", "pyzmq", "thrift", "thriftpy2", "uvloop")
@@ -103,6 +103,9 @@ def main() -> None:
     own = options.workloads if "callosum" in options.peers else ()
     by_policy = policies.measure(wanted.rounds, wanted.seconds) if policies.NAME in own else None
     under_load = overload.measure(wanted.rounds, 2 * wanted.seconds) if overload.NAME in own else None
+    large = transfer.measure(wanted.rounds, wanted.seconds / 2, transfer.installed()) if transfer.NAME in own else None
+    if large is not None:
+        reached += transfer.targets(large)
     if under_load is not None:
         reached += overload.targets(under_load)
     options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -114,6 +117,7 @@ def main() -> None:
         "results": results,
         "policies": by_policy,
         "overload": under_load,
+        "large_data": large,
         "targets": [target.as_dict() for target in reached],
     }
     options.json.write_text(json.dumps(document, indent=2) + "\n")
@@ -122,9 +126,8 @@ def main() -> None:
         print(f"\n{report.aligned(policies.rows(by_policy))}")
     if under_load is not None:
         print(f"\n{report.aligned(overload.rows(under_load))}")
-    if options.workloads == WORKLOADS and options.peers == peers.NAMES:
-        found = transfer.measure(wanted.rounds, min(1.0, wanted.seconds), transfer.installed())
-        print(f"\n{transfer.text(found)}")
+    if large is not None:
+        print(f"\n{report.aligned(transfer.rows(large))}\n{transfer.small_calls_text(large)}")
 
 
 if __name__ == "__main__":

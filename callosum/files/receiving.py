@@ -60,6 +60,8 @@ async def receive(
         OSError: The target cannot be written.
         RpcError, TransportError: The call has failed.
     """
+    if (prefer_views := getattr(stream, "prefer_views", None)) is not None:
+        prefer_views()  # what comes over a session need not be copied
     iterator = aiter(stream)
     try:
         sink = sink_of(target)

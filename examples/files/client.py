@@ -12,23 +12,21 @@ import callosum
 from callosum import files
 from callosum.upper import thrift
 
-try:
-    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
-except ModuleNotFoundError:
-    Progress = None
-
 store = thrift.load(str(Path(__file__).with_name("store.thrift")))
 
 
 @contextmanager
 def progress_bar(title):
     """What `progress=` is given: a bar, where `rich` is installed, else lines."""
-    if Progress is None:
+    try:
+        from rich import progress as rich  # noqa: PLC0415 - whether it is there
+    except ModuleNotFoundError:
         yield lambda done, total: print(f"{title}: {done} of {total or '?'}", file=sys.stderr)
         return
-    with Progress("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn()) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    columns = "{task.description}", rich.BarColumn(), rich.DownloadColumn(), rich.TransferSpeedColumn()
+    with rich.Progress(*columns) as bars:
+        bar = bars.add_task(title, total=None)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)
 
 
 async def upload(stub, path):
@@ -51,10 +49,10 @@ async def download(stub, path):
 async def main(verb, path, address="tcp://127.0.0.1:5030"):
     transfer = {"upload": upload, "download": download}[verb]
     async with callosum.connect(address, grace=2.0) as peer:
-        while True:
+        checksum = None
+        while checksum is None:
             try:
                 checksum = await transfer(peer.stub(store.Store), Path(path))
-                break
             except (callosum.ConnectionLost, callosum.Unavailable, files.TargetBusy) as error:
                 print(f"interrupted: {type(error).__name__}", flush=True)
                 await asyncio.sleep(0.5)

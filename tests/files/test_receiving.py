@@ -255,3 +255,37 @@ def test_what_is_here_can_be_thrown_away(tmp_path):
         assert await files.offset_of(path) == 0
 
     run_real(main())
+
+
+def test_large_items_are_not_copied():
+    """Over tcp: what the handler's consumer gets are views of received frames, as is what the caller's gets."""
+    content = PAYLOAD * 2
+
+    class Kinds(Folder):
+        def download(self, name, offset):
+            return files.send(content)
+
+        async def upload(self, name, chunk):
+            self.kinds = await kinds_of(chunk)
+            return ""
+
+    async def kinds_of(stream):
+        kinds = []
+
+        async def look(piece):
+            kinds.append(type(piece.obj))
+
+        await files.receive(stream, look)
+        return kinds
+
+    async def main() -> None:
+        handler = Kinds(Path())
+        server = callosum.listen("tcp://127.0.0.1:0", {idl.Files: handler})
+        async with server, callosum.connect(server.addresses[0]) as peer:
+            stub = peer.stub(idl.Files)
+            down = await kinds_of(stub.download("x", 0))
+            await stub.upload("x", files.send(content))
+            assert len(down) == len(handler.kinds) == 1
+            assert bytes not in down + handler.kinds
+
+    run_real(main())

@@ -67,7 +67,7 @@ def digest(count: int) -> str:
 def test_memory_does_not_grow_with_what_a_sleeping_reader_is_sent(way):
     async def transfer_once(stub, count: int) -> str:
         if way == "up":
-            return await stub.take(files.send(mebibytes(count)))
+            return str(await stub.take(files.send(mebibytes(count))))
         return (await files.receive(stub.give(count), Sleepy())).checksum
 
     async def main() -> None:
