@@ -11,13 +11,13 @@ import platform
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks import blocking, measure, overload, peers, policies, report, streams
+from benchmarks import blocking, measure, overload, peers, policies, report, streams, transfer
 from benchmarks.targets import targets
 from benchmarks.workloads import NAMES as WORKLOADS
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-OF_CALLOSUM = (policies.NAME, overload.NAME, streams.NAME)
-"""What is measured of callosum alone, and streams: only grpc.aio has the like."""
+OF_CALLOSUM = (policies.NAME, overload.NAME, streams.NAME, transfer.NAME)
+"""What is measured of callosum alone, or beside what few others have."""
 EVERYTHING = (*WORKLOADS, *OF_CALLOSUM)
 LIBRARIES = ("callosum", "grpcio", "grpclib", "msgpack", "pycapnp", "pyzmq", "thrift", "thriftpy2", "uvloop")
 
@@ -106,6 +106,9 @@ def main() -> None:
     of_streams = streams.measure(wanted.rounds, wanted.seconds) if streams.NAME in own else None
     if of_streams is not None:
         reached += streams.targets(of_streams)
+    large = transfer.measure(wanted.rounds, wanted.seconds / 2, transfer.installed()) if transfer.NAME in own else None
+    if large is not None:
+        reached += transfer.targets(large)
     if under_load is not None:
         reached += overload.targets(under_load)
     options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -118,6 +121,7 @@ def main() -> None:
         "policies": by_policy,
         "overload": under_load,
         "streams": of_streams,
+        "large_data": large,
         "targets": [target.as_dict() for target in reached],
     }
     options.json.write_text(json.dumps(document, indent=2) + "\n")
@@ -128,6 +132,8 @@ def main() -> None:
         print(f"\n{report.aligned(overload.rows(under_load))}")
     if of_streams is not None:
         print(f"\n{report.aligned(streams.rows(of_streams))}")
+    if large is not None:
+        print(f"\n{report.aligned(transfer.rows(large))}\n{transfer.small_calls_text(large)}")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def begin_stream(call: Call, reading: Reading) -> ValueStream[Any, Any]:  # valu
     if reading.keeps_newest:
         items.keep_newest()
     values = ValueStream[Any, Any](
-        method.wire_name, items, codec.encode_item, codec.decode_result, reading.item_timeout
+        method.wire_name, items, codec.encode_item, codec.decode_result, reading.item_timeout, codec.view_result
     )
     if source is not None:
         values.start_pump(source)

@@ -91,6 +91,11 @@ class MethodCodec:
     `encode_result` and `decode_result` are for each value of it, and for the exception that may end it."""
     decode_item: Callable[[Body], Any] | None = None  # as above
     """One value of the caller's stream. Raises DecodeError."""
+    view_result: Callable[[Body], Any] | None = None  # as above
+    """As `decode_result`, for a method that gives a stream of bytes: what it gives may be a memoryview of the body,
+    which is not copied then. None where there is no such way."""
+    view_item: Callable[[Body], Any] | None = None  # as above
+    """The same for `decode_item`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

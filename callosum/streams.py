@@ -77,6 +77,7 @@ class ReceiveStream(AsyncIterator[R]):
         self._starting: asyncio.Lock | None = None
         self._turn: asyncio.Lock | None = None
         """Where interceptors made something of their own of what is received: that takes one reader at a time."""
+        self._prefers_views = False
         self._was_cut_short = False
         """Whether a reader was cancelled in there."""
 
@@ -102,6 +103,8 @@ class ReceiveStream(AsyncIterator[R]):
             self._phase = Phase.CLOSED
             raise
         self._values, self._source = values, aiter(source)
+        if self._prefers_views and source is values:
+            values.prefer_views()
         if source is not values:
             self._turn = asyncio.Lock()
         if self._is_closed():  # while interceptors were at work
@@ -113,6 +116,10 @@ class ReceiveStream(AsyncIterator[R]):
 
     def _closed(self) -> ConfigurationError:
         return ConfigurationError(f"the stream of {self._name} is closed: call the method again")
+
+    def prefer_views(self) -> None:
+        """Items that are bytes may be memoryviews of what has arrived, from the first one on: for `callosum.files`."""
+        self._prefers_views = True
 
     # --- reading ------------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
         item_timeout: Seconds for which the next item is waited for, or None.
     """
 
-    __slots__ = ("_budget", "_decode", "_encode", "_name", "_unsent", "item_timeout", "items", "pump")
+    __slots__ = ("_budget", "_decode", "_encode", "_name", "_unsent", "_view", "item_timeout", "items", "pump")
 
     def __init__(
         self,
@@ -42,17 +42,24 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
         encode: Callable[[S], bytes] | None,
         decode: Callable[[Body], R],
         item_timeout: float | None = None,
+        view: Callable[[Body], R] | None = None,
     ) -> None:
         self._name = name
         self.items = items
         self._encode = encode
         self._decode = decode
+        self._view = view
         self.item_timeout = item_timeout
         self.pump: asyncio.Task[None] | None = None
         """Sends what the caller gave to be sent."""
         self._budget = Budget()
         self._unsent: BaseException | None = None
         """Why an item of `send_all` was not sent."""
+
+    def prefer_views(self) -> None:
+        """Items that are bytes may be memoryviews of what has arrived."""
+        if self._view is not None:
+            self._decode = self._view
 
     async def send(self, value: S) -> None:
         """Send one value. Cancellation: safe, it was not sent then."""

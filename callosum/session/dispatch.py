@@ -309,7 +309,13 @@ class HandlerDispatcher:
 
     async def _run_stream(self, inbound: Inbound, target: Target, codec: MethodCodec, items: ItemStream) -> bytes:
         method = target.method
-        values = ValueStream[Any, Any](method.wire_name, items, codec.encode_result, _checked(codec, method))
+        values = ValueStream[Any, Any](
+            method.wire_name,
+            items,
+            codec.encode_result,
+            _checked(codec.decode_item, method),
+            view=codec.view_item and _checked(codec.view_item, method),
+        )
         if method.stream is not None:
             before, after = inbound.arguments[: method.stream], inbound.arguments[method.stream :]
             inbound.arguments = (*before, values, *after)
@@ -373,9 +379,8 @@ class HandlerDispatcher:
         return error_id
 
 
-def _checked(codec: MethodCodec, method: Method) -> Callable[[Body], Any]:  # a value of any IDL type
+def _checked(decode: Callable[[Body], Any] | None, method: Method) -> Callable[[Body], Any]:  # values of any IDL type
     """Decodes the items of a caller; one that does not fit is the caller's fault."""
-    decode = codec.decode_item
 
     def decode_item(body: Body) -> Any:  # as above
         assert decode is not None, "its method takes items"

@@ -100,11 +100,11 @@ class SessionInbound(IncomingCall, Inbound):
     def reply(self, body: Body) -> None:
         """Answer with these bytes; too many for the other side are an error of their own."""
         session = self.session
-        size, compression = len(body), 0
-        if size > session.core.body_bytes:
-            self.fail(session.oversized_reply(size))
-            return
-        if size > session.pack_over:
+        compression = 0
+        if len(body) > session.small_reply:
+            if len(body) > session.core.body_bytes:
+                self.fail(session.oversized_reply(len(body)))
+                return
             body, compression = session.packing.pack_reply(body, self.request)
         session.core.incoming.reply(self, body, None, compression)
         session.dispatcher.touched(session)

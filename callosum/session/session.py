@@ -120,8 +120,8 @@ class Session(Channel):
     ) -> None:
         self.core = core
         self.packing = Packing(compression, core.terms.limits, counters)
-        self.pack_over = self.packing.threshold
-        """Bytes over which a reply may be worth it; here because each reply is compared with it."""
+        self.small_reply = min(self.packing.threshold, core.body_bytes)
+        """Bytes up to which a reply is neither compressed nor too large; here because each is compared with it."""
         self.peer: Peer  # set by the owner, before the first call can arrive
         self.services: dict[str, Offered] = {}
         """What the other side serves, by name."""
@@ -620,6 +620,7 @@ class Session(Channel):
                 self.services = {offered.name: offered for offered in event.services}
                 self._codecs.clear()
                 self.packing.open(self.core.compressions)
+                self.small_reply = min(self.packing.threshold, self.core.body_bytes)
                 self._compare()
             case Broken():
                 self._break(event)

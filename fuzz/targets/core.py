@@ -2,7 +2,7 @@
 
 The first byte has two bits: 1 sets the numbers of the batches to those that the session expects, as otherwise nearly
 all end with the first gap; 2 makes the session a connector. What it sends is taken away, and half of the calls that
-arrive are answered, so that it goes on.
+arrive are answered, so that it goes on; of the others that stream, items are read and sent.
 """
 
 from __future__ import annotations
@@ -11,13 +11,28 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from callosum.errors import Code, Outcome
 from callosum.protocol import wire
-from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall, SessionState
+from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall, SendingState, SessionState
 from callosum.protocol.core import Role, SessionCore
 from callosum.protocol.events import Draining, Event, Opened
 from callosum.protocol.handshake import Terms, make_hello, make_welcome
 from callosum.protocol.limits import Limits
-from callosum.protocol.messages import Offer
+from callosum.protocol.messages import (
+    STREAMS,
+    Cancel,
+    End,
+    Error,
+    Fragment,
+    Item,
+    Message,
+    Offer,
+    Reply,
+    Request,
+    StreamCredit,
+    Type,
+)
+from callosum.protocol.stream import Stream, StreamingCall
 from fuzz.corpus import MAX_FILE
 from fuzz.target import Bomb, Target, leaves_of
 from fuzz.targets import batch, bombs
@@ -93,9 +108,12 @@ def _connector() -> SessionCore:
 
 
 def _call(core: SessionCore) -> None:
-    """Two calls are under way: something may be answered."""
+    """Three calls are under way, one of which streams: something may be answered."""
     for _ in range(2):
         core.open_call(OutgoingCall("Own/call", 0, b"own"), 1.0)
+    call = StreamingCall("Own/stream", STREAMS, b"own")
+    call.begin()
+    core.open_call(call, 1.0)
     _take(core, 1.0)
 
 
@@ -103,7 +121,19 @@ def _go_on(core: SessionCore, events: Sequence[Event], now: float) -> None:
     for event in events:
         if isinstance(event, IncomingCall) and event.start() and event.request.id % 4 < 2:
             core.incoming.reply(event, b"")
+    for stream in list(core.outbox.streams.values()):
+        _use(core, stream)
     _take(core, now)
+
+
+def _use(core: SessionCore, stream: Stream) -> None:
+    """Somebody reads a stream, but for every third, and sends what may be sent."""
+    if stream.ident % 3:
+        while core.streams.take(stream) is not None:
+            pass
+        stream.awaits_item = True
+    if stream.sending is SendingState.OPEN:
+        core.streams.try_send(stream, b"item")
 
 
 def _take(core: SessionCore, now: float) -> None:
@@ -146,10 +176,31 @@ def seeds() -> Mapping[str, bytes]:
         found[name] = join(NUMBERED, [frames])
         if not name.startswith(("invalid", "handshake")):
             together.append(frames)
+    for name, conversation in _streams():
+        frames_of = [[bytes(frame) for frame in wire.encode(batch)] for batch in conversation]
+        for how in (NUMBERED, NUMBERED | CONNECTOR):
+            found[f"streams-{name}-{how}"] = join(how, frames_of)
     for start in range(0, len(together), 8):
         for how in (0, NUMBERED, NUMBERED | CONNECTOR):
             found[f"sequence-{start}-{how}"] = join(how, together[start : start + 8])
     return found
+
+
+def _streams() -> Iterator[tuple[str, list[list[Message]]]]:
+    """What a stream may have behind its REQUEST: of a call that arrives, and of the one that is under way."""
+    for served, own in ((1, 6), (2, 5)):
+        begin: list[Message] = [Request(served, "S/m", None, STREAMS, b"args")]
+        part = Fragment(Item(served, b""), Type.ITEM, served, b"part", more=True)
+        yield f"served-{served}", [begin, [Item(served, b"a"), Item(served, b"")], [End(served)], [Cancel(served)]]
+        yield f"pieces-{served}", [begin, [part], [part], [Item(served, b"rest"), End(served)]]
+        yield f"cut-short-{served}", [begin, [part], [Cancel(served)], [Item(served, b"late")]]
+        yield f"credit-{served}", [begin, [StreamCredit(served, 300_000, 0), StreamCredit(served, 0, 100)]]
+        piece = Fragment(Item(own, b""), Type.ITEM, own, b"part", more=True)
+        yield (
+            f"own-{own}",
+            [[Item(own, b"a")], [piece], [Item(own, b"rest"), StreamCredit(own, 99, 129)], [Reply(own, b"")]],
+        )
+        yield f"own-fails-{own}", [[piece], [Error(own, Code.INTERNAL, Outcome.EXECUTED)], [Item(own, b"late")]]
 
 
 def make_bombs(size: int) -> Sequence[Bomb]:

@@ -36,7 +36,7 @@ class FakeStream:
     async def send(self, value: Any) -> None:
         self.sent.put_nowait(value)
 
-    def end(self) -> None:
+    async def end(self) -> None:
         assert asyncio.get_running_loop() is self.loop
         self.sent.put_nowait(None)
 

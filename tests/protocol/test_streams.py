@@ -14,7 +14,16 @@ from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall, R
 from callosum.protocol.core import Role, SessionCore
 from callosum.protocol.events import Broken, Draining, Ended, Event
 from callosum.protocol.incoming import make_error
-from callosum.protocol.limits import FRAGMENT, ITEM_COST, MIB, STREAM_WINDOW, STREAMS_WINDOW, Limits
+from callosum.protocol.limits import (
+    FRAGMENT,
+    INLINE_BODY,
+    ITEM_COST,
+    MAX_FRAME_0,
+    MIB,
+    STREAM_WINDOW,
+    STREAMS_WINDOW,
+    Limits,
+)
 from callosum.protocol.messages import (
     ITEMS_FOLLOW,
     ITEMS_WANTED,
@@ -35,6 +44,7 @@ from callosum.protocol.outbox import Outbox
 from callosum.protocol.positions import ResendBuffer
 from callosum.protocol.stream import Stream, StreamingCall
 from callosum.protocol.streams import Streams
+from callosum.protocol.wire import HEAD_SIZE, RECORD_SIZE
 from tests.protocol.flows import SMALL_SHARED, SMALL_WINDOW, patched, small_windows
 from tests.protocol.pair import Pair, decoded, small_fragments
 
@@ -270,6 +280,20 @@ def test_many_streams_share_a_batch():
     assert {m.id for m in batches[0]} == {there.ident for there in flows}
     counts = [[m.id for m in batch].count(flows[0].ident) for batch in batches]
     assert counts[0] == 32 * 2, "its share twice, while the others have had theirs"
+
+
+def test_an_end_that_has_no_place_in_the_batch_leaves_with_the_next():
+    pair = Pair().connect()
+    full, empty = begin(pair, ITEMS_FOLLOW)[0], begin(pair, ITEMS_FOLLOW)[0]
+    sizes = [INLINE_BODY] * 3
+    record = RECORD_SIZE + len(full.stream.header)
+    sizes.append(MAX_FRAME_0 - HEAD_SIZE - sum(sizes) - 4 * record - 5)
+    for size in sizes:
+        assert pair.a.streams.try_send(full.stream, bytes(size))
+    pair.a.streams.finish(empty.stream, End(empty.id))
+    batches = pair.take(pair.a)
+    assert [[type(m) for m in decoded(batch)] for batch in batches] == [[Item] * 4, [End]]
+    assert len(batches[0][0]) == MAX_FRAME_0 - 5
 
 
 def test_a_plain_reply_waits_behind_no_more_than_the_window_of_bulk():

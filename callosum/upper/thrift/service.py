@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from callosum.upper.thrift.annotations import (
     refuse_all_but,
     service_name,
 )
+from callosum.upper.thrift.binary import BINARY as BINARY_ENCODING
 from callosum.upper.thrift.codec import ENCODINGS, MethodCodecs
 from callosum.upper.thrift.encoding import NO_DEFAULT, Encoding
 from callosum.upper.thrift.fingerprint import Interface, fingerprint
@@ -34,8 +35,9 @@ from callosum.upper.thrift.mismatch import encode_error, fields_error
 from callosum.upper.thrift.naming import STUBS_RESERVED, python_name
 from callosum.upper.thrift.payload import MISSING
 from callosum.upper.thrift.sources import sources_of
-from callosum.upper.thrift.spec import Field, Struct, StructType, reachable, struct_of
+from callosum.upper.thrift.spec import BINARY, Field, Struct, StructType, reachable, struct_of
 from callosum.upper.thrift.streaming import StreamedFunction, StreamParameter
+from callosum.upper.thrift.views import view_of_binary
 
 _ATTRIBUTE: Final = "__callosum_service__"
 _SIDES: Final = ("handler", "stub")
@@ -269,7 +271,7 @@ def mark_exception(cls: type) -> None:
 
 def _codec(place: str, function: Function, encoding: Encoding) -> MethodCodec:
     request, stream = function.request, function.stream
-    return MethodCodec(
+    codec = MethodCodec(
         encode_args=encoding.fields_encoder(
             request,
             _python_name(function.name),
@@ -284,6 +286,19 @@ def _codec(place: str, function: Function, encoding: Encoding) -> MethodCodec:
         encode_item=None if stream is None else _item_encoder(function.args, stream, encoding, f"{place}.item"),
         decode_item=None if stream is None else _item_decoder(function.args, stream, encoding, f"{place}.item"),
     )
+    return _with_views(codec, function, encoding)
+
+
+def _with_views(codec: MethodCodec, function: Function, encoding: Encoding) -> MethodCodec:
+    """What is a stream of binary can be received without copies."""
+    if encoding is not BINARY_ENCODING:
+        return codec
+    success, stream = function.success, function.stream
+    if function.cardinality.gives_items and success is not None and success.type is BINARY:
+        codec = replace(codec, view_result=view_of_binary(success.id, codec.decode_result))
+    if stream is not None and codec.decode_item is not None and function.args.fields[stream].type is BINARY:
+        codec = replace(codec, view_item=view_of_binary(function.args.fields[stream].id, codec.decode_item))
+    return codec
 
 
 def _item_encoder(
