@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import os
 import statistics
@@ -392,12 +393,10 @@ def small_calls_text(found: Found) -> str:
 
 def installed() -> list[str]:
     """The ways whose packages are there."""
-    try:
-        import grpc  # noqa: F401, PLC0415 - whether it is there
-    except ModuleNotFoundError:
-        print("grpc: left out, the package grpc is not installed")
-        return [way for way in TITLES if way != GRPC]
-    return list(TITLES)
+    if importlib.util.find_spec("grpc") is not None:
+        return list(TITLES)
+    print("grpc: left out, the package grpc is not installed")
+    return [way for way in TITLES if way != GRPC]
 
 
 def main() -> None:

@@ -280,7 +280,7 @@ def content_of(source: Source) -> Content:
         return Bytes(source)
     if isinstance(source, str | os.PathLike):
         return Read(PathReader(Path(source)))
-    if hasattr(source, "__aiter__"):
+    if isinstance(source, AsyncIterable):
         return Pieces(source)
     if hasattr(source, "read"):
         return Read(ObjectReader(source))

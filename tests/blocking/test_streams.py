@@ -238,3 +238,36 @@ async def words() -> AsyncIterator[str]:
 def test_an_async_iterable_may_be_sent_too():
     with streaming() as (stub, _):
         assert stub.join("-", words()) == "a"
+
+
+def test_items_that_are_there_are_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[None] = []
+    complete = Handover.complete
+
+    def counted(self: Handover, work: Any) -> Any:
+        steps.append(None)
+        return complete(self, work)
+
+    monkeypatch.setattr(Handover, "complete", counted)
+    with streaming() as (stub, _):
+        items = [str(number) for number in range(2000)]
+        assert list(stub.tail("2000")) == items
+        assert len(steps) < 1000
+        steps.clear()
+        newest = list(stub.with_options(overflow="latest").tail("2000"))
+        assert newest == sorted(newest, key=int)
+        assert newest[-1] == "1999"
+        assert len(steps) == len(newest) + 1
+
+
+def test_one_that_does_not_fit_comes_behind_those_before_it() -> None:
+    with streaming() as (stub, _):
+        items: list[str] = []
+        with pytest.raises(callosum.DecodeError):
+            items.extend(stub.tail("3 unfit"))
+        with stub.tail("3 unfit") as stream:
+            assert [next(stream), next(stream), next(stream)] == ["0", "1", "2"]
+            with pytest.raises(callosum.DecodeError):
+                next(stream)
+            with pytest.raises(StopIteration):
+                next(stream)
