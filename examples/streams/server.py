@@ -12,7 +12,7 @@ streams = thrift.load(str(Path(__file__).with_name("streams.thrift")))
 
 class JobsHandler:
     def __init__(self):
-        self.room: set[asyncio.Queue] = set()
+        self.room = set()
 
     async def tail(self, job):
         if job != "build":
@@ -33,7 +33,7 @@ class JobsHandler:
         return streams.Summary(name=name, size=size, chunks=chunks)
 
     async def chat(self, who, text):
-        heard: asyncio.Queue[streams.Said | None] = asyncio.Queue(100)
+        heard: asyncio.Queue[object] = asyncio.Queue(100)
         self.room.add(heard)
         try:
             async with asyncio.TaskGroup() as group:
