@@ -11,13 +11,13 @@ import platform
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks import blocking, measure, overload, peers, policies, report, transfer
+from benchmarks import blocking, measure, overload, peers, policies, report, streams, transfer
 from benchmarks.targets import targets
 from benchmarks.workloads import NAMES as WORKLOADS
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-OF_CALLOSUM = (policies.NAME, overload.NAME, transfer.NAME)
-"""What is measured of callosum alone."""
+OF_CALLOSUM = (policies.NAME, overload.NAME, streams.NAME, transfer.NAME)
+"""What is measured of callosum alone, or beside what few others have."""
 EVERYTHING = (*WORKLOADS, *OF_CALLOSUM)
 LIBRARIES = ("callosum", "grpcio", "grpclib", "msgpack", "pycapnp", "pyzmq", "thrift", "thriftpy2", "uvloop")
 
@@ -103,6 +103,9 @@ def main() -> None:
     own = options.workloads if "callosum" in options.peers else ()
     by_policy = policies.measure(wanted.rounds, wanted.seconds) if policies.NAME in own else None
     under_load = overload.measure(wanted.rounds, 2 * wanted.seconds) if overload.NAME in own else None
+    of_streams = streams.measure(wanted.rounds, wanted.seconds) if streams.NAME in own else None
+    if of_streams is not None:
+        reached += streams.targets(of_streams)
     large = transfer.measure(wanted.rounds, wanted.seconds / 2, transfer.installed()) if transfer.NAME in own else None
     if large is not None:
         reached += transfer.targets(large)
@@ -117,6 +120,7 @@ def main() -> None:
         "results": results,
         "policies": by_policy,
         "overload": under_load,
+        "streams": of_streams,
         "large_data": large,
         "targets": [target.as_dict() for target in reached],
     }
@@ -126,6 +130,8 @@ def main() -> None:
         print(f"\n{report.aligned(policies.rows(by_policy))}")
     if under_load is not None:
         print(f"\n{report.aligned(overload.rows(under_load))}")
+    if of_streams is not None:
+        print(f"\n{report.aligned(streams.rows(of_streams))}")
     if large is not None:
         print(f"\n{report.aligned(transfer.rows(large))}\n{transfer.small_calls_text(large)}")
 

@@ -45,11 +45,11 @@ def begin_stream(call: Call, reading: Reading) -> ValueStream[Any, Any]:  # valu
     items = channel.open_stream(
         method, codec_name, body, call.deadline, call.key, call.metadata or None, parent, compression
     )
-    if reading.keeps_newest:
-        items.keep_newest()
     values = ValueStream[Any, Any](
         method.wire_name, items, codec.encode_item, codec.decode_result, reading.item_timeout, codec.view_result
     )
+    if reading.keeps_newest:
+        values.keep_newest()
     if source is not None:
         values.start_pump(source)
     return values

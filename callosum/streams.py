@@ -80,6 +80,8 @@ class ReceiveStream(AsyncIterator[R]):
         self._prefers_views = False
         self._was_cut_short = False
         """Whether a reader was cancelled in there."""
+        self._unfit: Exception | None = None
+        """Why an item that `take_ready` found did not decode."""
 
     async def _start(self) -> ValueStream[Any, R]:  # as above
         """Make the call, once."""
@@ -133,6 +135,9 @@ class ReceiveStream(AsyncIterator[R]):
         if self._phase is Phase.CLOSED:
             raise StopAsyncIteration
         values = await self._start()
+        if self._unfit is not None:
+            await self.aclose()
+            raise self._unfit
         try:
             return await (values.__anext__() if self._turn is None else self._intercepted(self._turn))
         except asyncio.CancelledError:
@@ -140,6 +145,22 @@ class ReceiveStream(AsyncIterator[R]):
         except BaseException:
             await self.aclose()
             raise
+
+    def take_ready(self, most: int, size: int) -> list[R]:
+        """Items that are here already: as many as that, or the first that make so many bytes. For `callosum.blocking`.
+
+        None where only the newest counts, and none of what interceptors made.
+        """
+        values, taken = self._values, list[R]()
+        if values is None or self._turn is not None or values.keeps_newest or self._is_closed():
+            return taken
+        try:
+            while len(taken) < most and size > 0 and (body := values.items.try_receive()) is not None:
+                size -= len(body)
+                taken.append(values.decode(body))
+        except Exception as error:  # noqa: BLE001 - raised behind these, by the next step
+            self._unfit = error
+        return taken
 
     async def _intercepted(self, turn: asyncio.Lock) -> R:
         """The next item of what interceptors made."""

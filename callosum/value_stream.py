@@ -31,9 +31,21 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
     Attributes:
         items: The bytes.
         item_timeout: Seconds for which the next item is waited for, or None.
+        keeps_newest: Whether of unread items only the newest is kept.
     """
 
-    __slots__ = ("_budget", "_decode", "_encode", "_name", "_unsent", "_view", "item_timeout", "items", "pump")
+    __slots__ = (
+        "_budget",
+        "_decode",
+        "_encode",
+        "_name",
+        "_unsent",
+        "_view",
+        "item_timeout",
+        "items",
+        "keeps_newest",
+        "pump",
+    )
 
     def __init__(
         self,
@@ -50,11 +62,17 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
         self._decode = decode
         self._view = view
         self.item_timeout = item_timeout
+        self.keeps_newest = False
         self.pump: asyncio.Task[None] | None = None
         """Sends what the caller gave to be sent."""
         self._budget = Budget()
         self._unsent: BaseException | None = None
         """Why an item of `send_all` was not sent."""
+
+    def keep_newest(self) -> None:
+        """Of unread items only the newest is kept."""
+        self.keeps_newest = True
+        self.items.keep_newest()
 
     def prefer_views(self) -> None:
         """Items that are bytes may be memoryviews of what has arrived."""

@@ -23,6 +23,15 @@ from callosum.testing import serve_in_memory
 from tests.services import Pair, Refusal, Streams, make_service, paired, run, settle, until
 
 
+class Unfit(str):
+    """Text that its reader cannot decode."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return b"\xff"
+
+
 class StreamHandler:
     """Serves `Streams`, and notes what it sees."""
 
@@ -42,6 +51,9 @@ class StreamHandler:
             if then == "fail":
                 raise ValueError("a fault")
             if then == "wait":
+                await self.release.wait()
+            if then == "unfit":
+                yield Unfit()
                 await self.release.wait()
             if then == "big":
                 yield "x" * 3_000_000

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextvars import Context
-from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, Self, TypeVar, cast
 
 from callosum.handover import END, BlockingIterator, Closable, Handover, Work
 
@@ -21,6 +22,20 @@ S_contra = TypeVar("S_contra", contravariant=True)
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
+
+
+_MOST: Final = 64
+"""Items that a thread takes at a time, where they are there: to wait for each would take as long as a call,"""
+_SIZE: Final = 256 * 1024
+"""and bytes of them."""
+
+
+class Received(Closable[R_co], Protocol[R_co]):
+    """What the async side gives where the handler streams."""
+
+    def take_ready(self, most: int, size: int) -> Sequence[R_co]:
+        """Items that are there already."""
+        ...
 
 
 class ReceiveStream(BlockingIterator[R]):
@@ -37,8 +52,31 @@ class ReceiveStream(BlockingIterator[R]):
         RpcError, TransportError: The call has failed, after the values before it.
     """
 
+    def __init__(self, handover: Handover, values: Received[R]) -> None:
+        super().__init__(handover, values)
+        self._received = values
+        self._ready: deque[R] = deque()
 
-class TwoWay(Closable[R_co], Protocol[S_contra, R_co]):
+    def __next__(self) -> R:
+        return self._ready.popleft() if self._ready else super().__next__()
+
+    async def _following(self) -> object:
+        value = await super()._following()
+        if value is not END:
+            self._ready.extend(self._received.take_ready(_MOST, _SIZE))
+        return value
+
+    def close(self) -> None:
+        """Leave: the other side is told, and its handler is cancelled. May be called twice.
+
+        Raises:
+            ConfigurationError: As any blocking call.
+        """
+        self._ready.clear()
+        super().close()
+
+
+class TwoWay(Received[R_co], Protocol[S_contra, R_co]):
     """What the async side gives for a bidirectional stream."""
 
     def send(self, value: S_contra) -> Awaitable[None]:

@@ -33,6 +33,9 @@ class FakeStream:
         self.closed.set()
         await self.values.aclose()  # type: ignore[attr-defined]
 
+    def take_ready(self, most: int, size: int) -> list[Any]:
+        return []
+
     async def send(self, value: Any) -> None:
         self.sent.put_nowait(value)
 
