@@ -12,6 +12,8 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+# a process for each core, up to four; each test module in one of them
+PARALLEL ?= -n auto --maxprocesses=4 --dist loadfile
 BENCH ?=
 STUBS ?=
 FUZZ ?=
@@ -25,7 +27,7 @@ demo: $(VENV)/.run
 	$(BIN)/python examples/thrift_echo/demo.py
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not soak" $(PARALLEL) $(PYTEST_ARGS)
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check
