@@ -115,12 +115,12 @@ class ItemStream(ABC):
         """No more items from here. Of the caller; a handler's end with its outcome."""
 
     @abstractmethod
-    def try_receive(self) -> Body | None:
-        """The next item, where one is here."""
+    def try_receive(self) -> Body | PackedBody | None:
+        """The next item, where one is here; a `PackedBody` where the other side has compressed it."""
 
     @abstractmethod
-    async def receive(self) -> Body | None:
-        """The next item; None behind the last one. Cancellation: safe, no item is lost.
+    async def receive(self) -> Body | PackedBody | None:
+        """The next item, as `try_receive`; None behind the last one. Cancellation: safe, no item is lost.
 
         Raises:
             RpcError, TransportError: The call has failed; not before the items that had come were received, but for

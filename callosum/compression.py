@@ -203,7 +203,7 @@ def _zstd_header(body: Body) -> tuple[int, int, bool]:
 
 @final
 class PackedBody:
-    """The body of a reply that is compressed: it is decompressed in the task that needs it."""
+    """The body of a reply, or of an item, that is compressed: it is decompressed in the task that needs it."""
 
     __slots__ = ("_body", "_decompress", "_kind")
 
@@ -221,5 +221,5 @@ class PackedBody:
         try:
             return self._decompress(self._body, self._kind)
         except DecodeError as error:
-            error.outcome = Outcome.EXECUTED  # there is a result
+            error.outcome = Outcome.EXECUTED  # there is a result, or an item
             raise

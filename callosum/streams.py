@@ -156,8 +156,9 @@ class ReceiveStream(AsyncIterator[R]):
             return taken
         try:
             while len(taken) < most and size > 0 and (body := values.items.try_receive()) is not None:
-                size -= len(body)
-                taken.append(values.decode(body))
+                plain = values.unpack(body)
+                size -= len(plain)
+                taken.append(values.decode(plain))
         except Exception as error:  # noqa: BLE001 - raised behind these, by the next step
             self._unfit = error
         return taken

@@ -39,6 +39,7 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
         "_decode",
         "_encode",
         "_name",
+        "_unpack",
         "_unsent",
         "_view",
         "item_timeout",
@@ -55,12 +56,14 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
         decode: Callable[[Body], R],
         item_timeout: float | None = None,
         view: Callable[[Body], R] | None = None,
+        unpack: Callable[[PackedBody], bytes] = PackedBody.unpack,
     ) -> None:
         self._name = name
         self.items = items
         self._encode = encode
         self._decode = decode
         self._view = view
+        self._unpack = unpack
         self.item_timeout = item_timeout
         self.keeps_newest = False
         self.pump: asyncio.Task[None] | None = None
@@ -141,14 +144,28 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
     def decode(self, body: Body | PackedBody) -> R:
         """One received item, or the outcome; raises the exception that the IDL declares, and DecodeError."""
         try:
-            return self._decode(body.unpack() if isinstance(body, PackedBody) else body)
+            return self._decode(self._unpack(body) if isinstance(body, PackedBody) else body)
         except Exception as error:
-            note_executed(error)
-            self.items.cancel()
+            self._give_up(error)
             raise
 
-    async def receive(self) -> Body | None:
-        """The next item's bytes; None behind the last one, where the call has ended well."""
+    def unpack(self, body: Body | PackedBody) -> Body:
+        """The plain bytes of one received item: for who wants to know how many they are before it decodes them."""
+        if not isinstance(body, PackedBody):
+            return body
+        try:
+            return self._unpack(body)
+        except Exception as error:
+            self._give_up(error)
+            raise
+
+    def _give_up(self, error: Exception) -> None:
+        """What was received does not fit: the call is left."""
+        note_executed(error)
+        self.items.cancel()
+
+    async def receive(self) -> Body | PackedBody | None:
+        """The next item's bytes, for `decode`; None behind the last one, where the call has ended well."""
         if self.item_timeout is None:
             body = await self.items.receive()
         else:
@@ -157,7 +174,7 @@ class ValueStream(AsyncIterator[R], Generic[S, R]):
             await self._finish()
         return body
 
-    async def _receive_in_time(self, seconds: float) -> Body | None:
+    async def _receive_in_time(self, seconds: float) -> Body | PackedBody | None:
         try:
             async with asyncio.timeout(seconds):
                 return await self.items.receive()

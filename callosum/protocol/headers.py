@@ -110,7 +110,7 @@ def record_flags(message: Message) -> int:
     if isinstance(message, Fragment):
         more = MORE if message.more else 0
         carried = message.message
-    if isinstance(carried, Request | Reply):
+    if isinstance(carried, Request | Reply | Item):
         return carried.compression << COMPRESSION_SHIFT | more
     return more
 
@@ -259,7 +259,7 @@ def decode_message(header: bytes, body: Body, more: int, compression: int = 0) -
 def _note_compression(message: Message, compression: int) -> None:
     """The first record of a body says what the whole is compressed with, and no further one does."""
     carried = message.message if isinstance(message, Fragment) else message
-    if not isinstance(carried, Request | Reply):
+    if not isinstance(carried, Request | Reply | Item):
         raise ProtocolError("the flags of a record name a compression, and it does not begin a body")
     if compression >= COMPRESSIONS:
         raise ProtocolError(f"unknown compression {compression}")

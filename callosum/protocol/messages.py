@@ -186,6 +186,12 @@ class Item:
 
     id: int
     body: Body
+    compression: int = 0
+    """As a REQUEST's."""
+
+    def __len__(self) -> int:
+        """Bytes of its body: in the queues of a stream, what is compressed lies as an Item beside plain bytes."""
+        return len(self.body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ from callosum.protocol.messages import (
     Type,
 )
 from callosum.protocol.positions import ResendBuffer
-from callosum.protocol.stream import Stream, StreamingCall
+from callosum.protocol.stream import Content, Stream, StreamingCall
 
 MAX_TIMEOUT: Final = 1e9
 """Seconds: who gives more (infinity, for example) means no end, which this is."""
@@ -607,9 +607,16 @@ class Outbox:
         most = min(MAX_RECORDS, records + (_SHARE if self._bulk else MAX_RECORDS))
         is_full = not self._has_room(departure.bulk + MAX_FRAME_0)
         while queue and records < most and not is_full:
-            body = queue[0]
-            if type(body) is not bytes and isinstance(body, _TERMINALS):
+            head = queue[0]
+            compression = 0
+            if type(head) is bytes:
+                body: Body = head
+            elif isinstance(head, Item):
+                body, compression = head.body, head.compression
+            elif isinstance(head, _TERMINALS):
                 break
+            else:
+                body = head
             body_size = len(body)
             size = header_size + body_size
             if body_size > INLINE_BODY:
@@ -617,16 +624,24 @@ class Outbox:
             if length + RECORD_SIZE + size > MAX_FRAME_0:
                 is_full = True
                 break
-            add_parts((pack_record(size, header_size, 0), header, body))
-            append_message(Item(ident, body))
+            add_parts((pack_record(size, header_size, compression << _SHIFT), header, body))
+            append_message(Item(ident, body, compression))
             take()
             records += 1
             length += RECORD_SIZE + size
-        stream.numbered = stream.numbered or length > before
+        if not stream.numbered and length > before:
+            self._note_numbered(stream)
         departure.records, departure.length = records, length
         departure.size += length - before
         departure.bulk += length - before
         return not is_full and records < MAX_RECORDS
+
+    def _note_numbered(self, stream: Stream) -> None:
+        """An item has left: the call stays on this session, and none of what waits goes plain."""
+        stream.numbered = True
+        if stream.spared:
+            stream.spared = 0
+            self.begin_stream(stream)  # whoever waits for credit looks again
 
     def _put_end(self, departure: Departure, stream: Stream) -> bool:
         """The caller's last word; False where the batch has no place for it."""
@@ -656,12 +671,17 @@ class Outbox:
             else:
                 self.add_error(outcome)
 
-    def _send_item_fragment(self, departure: Departure, stream: Stream, body: Body) -> None:
+    def _send_item_fragment(self, departure: Departure, stream: Stream, content: Content) -> None:
+        body, compression = (content.body, content.compression) if isinstance(content, Item) else (content, 0)
+        if stream.offset:
+            compression = 0  # the first one has said it
         part, end = _part(body, stream.offset)
-        item = Item(stream.ident, part)
-        stream.numbered = True
+        item = Item(stream.ident, part, compression)
+        if not stream.numbered:
+            self._note_numbered(stream)
         if end < len(body):
-            self._add_bulk(departure, Fragment(Item(stream.ident, b""), Type.ITEM, stream.ident, part, more=True))
+            item.body = b""
+            self._add_bulk(departure, Fragment(item, Type.ITEM, stream.ident, part, more=True))
             stream.offset = end
         else:
             self._add_bulk(departure, item)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from callosum.protocol import headers
@@ -22,10 +22,12 @@ from callosum.protocol.calls import (
     SendingState,
 )
 from callosum.protocol.limits import ITEM_COST, STREAM_WINDOW
-from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, ONEWAY, STREAMS, Body, End, Error, Reply
+from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, ONEWAY, STREAMS, Body, End, Error, Item, Reply
 
 Terminal = End | Reply | Error
 """What ends the items of one side."""
+Content = Body | Item
+"""What is sent and received: the bytes of an item, or an Item where these are compressed."""
 _OPEN: Final = ReceivingState.OPEN
 
 
@@ -39,12 +41,12 @@ class Reader(enum.IntEnum):
     KNOWN = 2
 
 
-def cost(body: Body) -> int:
+def cost(body: Content) -> int:
     """Bytes for which an item counts."""
     return len(body) + ITEM_COST
 
 
-def size_of(queue: Iterable[Body | Terminal]) -> int:
+def size_of(queue: Iterable[Content | Terminal]) -> int:
     """Bytes for which the items of a queue count."""
     return sum(cost(one) for one in queue if not isinstance(one, End | Reply | Error))
 
@@ -77,6 +79,7 @@ class Stream:
         "reader",
         "receiving",
         "sending",
+        "spared",
         "waited_at",
         "waiter",
         "window",
@@ -89,7 +92,7 @@ class Stream:
         self.waiter: Any = None  # the owner's own kind of handle
         # what is sent
         self.sending = SendingState.OPEN if sends else SendingState.ENDED
-        self.queue: deque[Body | Terminal] = deque()
+        self.queue: deque[Content | Terminal] = deque()
         """The items that have no number yet, and in the end what ends them."""
         self.offset = 0
         """Bytes of the first of them that have a number, where it travels in fragments."""
@@ -97,6 +100,8 @@ class Stream:
         """Whether any item has a number."""
         self.credit = STREAM_WINDOW
         """Bytes that may still be sent; below 0 after an overdraft."""
+        self.spared = 0
+        """Bytes by which what waits would be more in plain, while it may have to go so: see `unpack`."""
         self.is_in_turn = False
         """Whether it is among those that leave in turn."""
         self.is_held = False
@@ -106,7 +111,7 @@ class Stream:
         self.awaits_credit = False
         # what is received
         self.receiving = ReceivingState.OPEN if receives else ReceivingState.CLOSED
-        self.items: deque[Body] = deque()
+        self.items: deque[Content] = deque()
         """The unread items."""
         self.window = STREAM_WINDOW
         """Bytes that may be under way or unread."""
@@ -133,6 +138,12 @@ class Stream:
     def move_receiving(self, event: ReceivingEvent) -> None:
         """By the table."""
         self.receiving = RECEIVING[self.receiving][event]
+
+    def unpack(self, unpack: Callable[[Item], Body]) -> None:
+        """What waits goes plain: it was compressed for another session, and there is credit for it (`spared`)."""
+        before = size_of(self.queue)
+        self.queue = deque(unpack(one) if isinstance(one, Item) else one for one in self.queue)
+        self.credit -= size_of(self.queue) - before
 
     @property
     def can_read(self) -> bool:

@@ -41,7 +41,7 @@ from callosum.protocol.messages import (
     Type,
 )
 from callosum.protocol.outbox import Outbox
-from callosum.protocol.stream import Reader, Stream, StreamingCall, cost, size_of
+from callosum.protocol.stream import Content, Reader, Stream, StreamingCall, cost, size_of
 
 _RECEIVING: Final = ReceivingState.OPEN
 _SENDING: Final = SendingState.OPEN
@@ -90,17 +90,17 @@ class Streams:
 
     # --- what is sent -------------------------------------------------------------------------------------------------
 
-    def try_send(self, stream: Stream, body: Body) -> bool:
+    def try_send(self, stream: Stream, body: Content) -> bool:
         """Queue one item; False where it must wait for credit. The stream is named in an event once it may send.
 
         The caller has seen that the stream is open for sending.
         """
         outbox = self._outbox
         is_held = stream.is_held
-        if stream.credit <= 0 or (not is_held and outbox.streams_left <= (0 if stream.has_reader else _RESERVE)):
-            stream.awaits_credit = True
-            if stream.ident:
-                self._blocked[stream] = None
+        if stream.credit <= stream.spared or (
+            not is_held and outbox.streams_left <= (0 if stream.has_reader else _RESERVE)
+        ):
+            self._await_credit(stream)
             return False
         size = len(body) + ITEM_COST
         stream.credit -= size
@@ -110,6 +110,27 @@ class Streams:
             if not stream.is_in_turn:
                 outbox.add_stream(stream)
         return True
+
+    def may_send(self, stream: Stream) -> bool:
+        """Whether `try_send` would queue an item now; else as that: so who has to wait need not compress before."""
+        if stream.credit > stream.spared and (stream.is_held or self._has_room(stream)):
+            return True
+        self._await_credit(stream)
+        return False
+
+    def _await_credit(self, stream: Stream) -> None:
+        stream.awaits_credit = True
+        if stream.ident:
+            self._blocked[stream] = None
+
+    def spare(self, stream: Stream, size: int) -> None:
+        """An item that was queued would be so much more in plain.
+
+        A call of which no item has left may go on over another session, and plain: until then what waits has to be in
+        the credit that this gives.
+        """
+        if not stream.numbered:
+            stream.spared += size
 
     def _has_room(self, stream: Stream) -> bool:
         """Whether the stream may have more of what all share: half of it is for those of whom somebody reads.
@@ -166,7 +187,7 @@ class Streams:
                 self._outbox.add_stream(stream)
         if not stream.awaits_credit:
             del self._blocked[stream]
-        elif stream.credit > 0 and self._has_room(stream):
+        elif stream.credit > stream.spared and self._has_room(stream):
             del self._blocked[stream]
             stream.awaits_credit = False
             told.append(stream)
@@ -217,9 +238,11 @@ class Streams:
         ident, body = item.id, item.body
         stream = self._flows.get(ident)
         if self._assembly.unfinished and (key := (int(Type.ITEM), ident)) in self._assembly.unfinished:
+            _check_further(item)
             if not self._add_fragment(key, body, ITEM_COST, events):
                 return
-            body = cast(Item, self._assembly.finish(key)).body
+            item = cast(Item, self._assembly.finish(key))
+            body = item.body
         else:
             size = len(body) + ITEM_COST
             if stream is None or stream.receiving is not _RECEIVING:
@@ -233,7 +256,7 @@ class Streams:
         assert stream is not None, "what has an unfinished item is open"
         if stream.keeps_newest:
             self._drop_unread(stream)
-        stream.items.append(body)
+        stream.items.append(item if item.compression else body)
         if stream.awaits_item:
             stream.awaits_item = False
             events.append(stream)
@@ -253,6 +276,8 @@ class Streams:
                 return
             self._take_credit(stream, 0)
             self._assembly.begin(key, cast(Item, fragment.message))
+        else:
+            _check_further(cast(Item, fragment.message))
         self._add_fragment(key, fragment.body, 0, events)
 
     def _add_fragment(self, key: tuple[int, int], body: Body, more: int, events: list[Event]) -> bool:
@@ -310,7 +335,7 @@ class Streams:
 
     # --- what is read -------------------------------------------------------------------------------------------------
 
-    def take(self, stream: Stream) -> Body | None:
+    def take(self, stream: Stream) -> Content | None:
         """The next unread item, or None where none is here."""
         if stream.reader is _NOBODY:
             self._meet(stream)
@@ -462,6 +487,12 @@ class Streams:
         self._assembly.clear()
         self.woken.clear()
         self._is_over = True
+
+
+def _check_further(item: Item) -> None:
+    """Only the assembly knows that this is no item of its own: the headers of both look alike."""
+    if item.compression:
+        raise ProtocolError(f"a further fragment of an item of the call {item.id} names a compression of its own")
 
 
 def _is_begun(ident: int) -> bool:

@@ -7,9 +7,10 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from callosum.channel import Failure, Flushable, Inbound, ItemStream
+from callosum.compression import PackedBody
 from callosum.context import Call, Key, current
 from callosum.errors import Code, DecodeError, EncodeError, InvalidArgument, Outcome, ResourceExhausted, RpcError
 from callosum.interceptors import Interceptor, Next, compose
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from callosum.peer import Peer
 
 _log = logging.getLogger("callosum.session")
+B = TypeVar("B")
 
 _DEFAULT = Bounds()
 _UNORDERED = Unordered()
@@ -315,6 +317,7 @@ class HandlerDispatcher:
             codec.encode_result,
             _checked(codec.decode_item, method),
             view=codec.view_item and _checked(codec.view_item, method),
+            unpack=_checked(PackedBody.unpack, method),
         )
         if method.stream is not None:
             before, after = inbound.arguments[: method.stream], inbound.arguments[method.stream :]
@@ -379,10 +382,10 @@ class HandlerDispatcher:
         return error_id
 
 
-def _checked(decode: Callable[[Body], Any] | None, method: Method) -> Callable[[Body], Any]:  # values of any IDL type
-    """Decodes the items of a caller; one that does not fit is the caller's fault."""
+def _checked(decode: Callable[[B], Any] | None, method: Method) -> Callable[[B], Any]:  # values of any IDL type
+    """Decodes the items of a caller, or decompresses them; one that does not fit is the caller's fault."""
 
-    def decode_item(body: Body) -> Any:  # as above
+    def decode_item(body: B) -> Any:  # as above
         assert decode is not None, "its method takes items"
         try:
             return decode(body)

@@ -95,7 +95,7 @@ class SessionInbound(IncomingCall, Inbound):
     def items(self) -> ItemStream | None:
         """The end of its streams, where it has any and its caller is there."""
         stream = self.session.core.streams.incoming(self)
-        return None if stream is None else HandlerStream(self.session, stream, self.request.method)
+        return None if stream is None else HandlerStream(self.session, stream, self.request)
 
     def reply(self, body: Body) -> None:
         """Answer with these bytes; too many for the other side are an error of their own."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from callosum.compression import (
+    NAMES,
     NUMBERS,
     THRESHOLD,
     Compression,
@@ -24,16 +26,20 @@ from callosum.compression import (
 from callosum.errors import Outcome, ResourceExhausted
 from callosum.protocol.calls import OutgoingCall
 from callosum.protocol.limits import Limits
-from callosum.protocol.messages import Reply, Request
+from callosum.protocol.messages import Item, Reply, Request
+from callosum.protocol.stream import Content, StreamingCall
 from callosum.service import Body
 from callosum.session.counters import Counters
+
+_OWN: Final = 1 << 62
+"""Bytes: what this side has compressed itself has no bound here."""
 
 
 class Packing:
     """The compression of one session, in both directions.
 
     Attributes:
-        threshold: Bytes: a reply that is not larger is left alone.
+        threshold: Bytes: a reply, or an item of a handler, that is not larger is left alone.
     """
 
     __slots__ = ("_counters", "_limits", "_own", "_sent", "_taken", "_unpacked", "threshold")
@@ -66,12 +72,29 @@ class Packing:
 
     def pack_reply(self, body: Body, request: Request) -> tuple[Body, int]:
         """Compress a result: as its caller asked, else as the endpoint says; only what the caller decompresses."""
+        kind = self._reply_kind(request)
+        return self._pack(body, kind, self.threshold) if kind else (body, 0)
+
+    def item_compression(self, request: Request) -> Compression | None:
+        """How the items of a handler are compressed, by the same rule; None: not at all."""
+        kind = self._reply_kind(request)
+        return Compression(NAMES[kind], self.threshold) if kind else None
+
+    def _reply_kind(self, request: Request) -> int:
         own = "" if self._own is None else self._own.name
         for name in (request.reply_compression, own):
             kind = NUMBERS.get(name, 0)
             if kind in self._sent:
-                return self._pack(body, kind, self.threshold)
-        return body, 0
+                return kind
+        return 0
+
+    def pack_item(self, body: Body, compression: Compression) -> Content:
+        """Compress an item, where that is worth it, and the other side can take it."""
+        kind = NUMBERS.get(compression.name, 0)
+        if kind not in self._sent:
+            return body
+        packed, used = self._pack(body, kind, compression.threshold)
+        return Item(0, packed, used) if used else body
 
     def _pack(self, body: Body, kind: int, threshold: int) -> tuple[Body, int]:
         packed, used = compress(body, kind, threshold)
@@ -81,16 +104,22 @@ class Packing:
         return packed, used
 
     def unpack_request(self, call: OutgoingCall) -> None:
-        """Take the compression of a call back: it goes on a session that may not know it."""
+        """Take the compression of a call back, and of its items: it goes on a session that may not know it."""
         if call.compression:
-            call.body = decompress(call.body, call.compression, self._limits.body_bytes)
+            call.body = decompress(call.body, call.compression, _OWN)
             call.compression = 0
+        if isinstance(call, StreamingCall):
+            call.stream.unpack(lambda item: decompress(item.body, item.compression, _OWN))
 
     # --- what arrives -------------------------------------------------------------------------------------------------
 
     def packed_reply(self, reply: Reply) -> PackedBody:
         """The body of a reply, which the caller's task decompresses."""
         return PackedBody(reply.body, reply.compression, self._decompress)
+
+    def packed_item(self, item: Item) -> PackedBody:
+        """An item, which the reader's task decompresses."""
+        return PackedBody(item.body, item.compression, self._decompress)
 
     def _decompress(self, body: Body, kind: int) -> bytes:
         self._check(kind)

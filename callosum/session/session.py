@@ -318,7 +318,7 @@ class Session(Channel):
         call.begin()
         if compression is not None and len(body) <= self.core.body_bytes:
             self.packing.pack_request(call, compression)
-        call.waiter = stream = CallerStream(self, call)
+        call.waiter = stream = CallerStream(self, call, compression)
         self._open(call)
         self.flush_soon()
         return stream

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from callosum.channel import ItemStream
-from callosum.compression import PackedBody
+from callosum.compression import Compression, PackedBody
 from callosum.errors import (
     CallosumError,
     Cancelled,
@@ -23,7 +23,7 @@ from callosum.errors import (
     RpcError,
 )
 from callosum.protocol.calls import ReceivingState, SendingState
-from callosum.protocol.messages import End
+from callosum.protocol.messages import End, Item, Request
 from callosum.protocol.stream import Stream, StreamingCall
 from callosum.service import Body
 from callosum.session.waking import Waiter
@@ -48,10 +48,11 @@ _NOBODY: Final = _Nobody()
 class SessionStream(ItemStream):
     """What both ends have."""
 
-    __slots__ = ("_waiting", "session", "stream")
+    __slots__ = ("_compression", "_waiting", "session", "stream")
 
-    def __init__(self, session: Session, stream: Stream) -> None:
+    def __init__(self, session: Session, stream: Stream, compression: Compression | None) -> None:
         self.session = session
+        self._compression = None if compression is None or compression.is_off else compression
         self.stream = stream
         self._waiting: dict[Waiter[None], None] = {}
         stream.waiter = self
@@ -91,10 +92,27 @@ class SessionStream(ItemStream):
         session = self.session
         if len(body) > session.core.body_bytes:
             raise self._oversized(len(body))
-        if not session.core.streams.try_send(self.stream, body):
+        compression = self._compression
+        if compression is not None and len(body) > compression.threshold:
+            if not self._try_send_packed(body, compression):
+                return False
+        elif not session.core.streams.try_send(self.stream, body):
             return False
         session.flush_soon()
         return True
+
+    def _try_send_packed(self, body: Body, compression: Compression) -> bool:
+        streams, stream = self.session.core.streams, self.stream
+        if not streams.may_send(stream):
+            return False
+        packed = self.session.packing.pack_item(body, compression)
+        queued = streams.try_send(stream, packed)
+        assert queued, "there was room for it"
+        self._note_spared(len(body) - len(packed))
+        return True
+
+    def _note_spared(self, size: int) -> None:
+        """Compression has spared so many bytes of an item."""
 
     async def send(self, body: Body) -> None:
         """Send one item; see `ItemStream.send`."""
@@ -112,15 +130,15 @@ class SessionStream(ItemStream):
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
-    def try_receive(self) -> Body | None:
-        """The next item, where one is here."""
+    def try_receive(self) -> Body | PackedBody | None:
+        """The next item, where one is here; see `ItemStream.try_receive`."""
         session = self.session
         body = session.core.streams.take(self.stream)
         if session.outbox.has_control:  # credit; or that somebody reads
             session.flush_soon()
-        return body
+        return session.packing.packed_item(body) if isinstance(body, Item) else body
 
-    async def receive(self) -> Body | None:
+    async def receive(self) -> Body | PackedBody | None:
         """The next item; see `ItemStream.receive`."""
         while True:
             body = self.try_receive()
@@ -146,8 +164,8 @@ class CallerStream(SessionStream):
 
     __slots__ = ("body", "call", "failure")
 
-    def __init__(self, session: Session, call: StreamingCall) -> None:
-        super().__init__(session, call.stream)
+    def __init__(self, session: Session, call: StreamingCall, compression: Compression | None) -> None:
+        super().__init__(session, call.stream, compression)
         self.call = call
         self.body: Body | PackedBody | None = None
         """The outcome, where there is one."""
@@ -227,6 +245,9 @@ class CallerStream(SessionStream):
             return _of(method, Cancelled(text, outcome=Outcome.EXECUTED if self.failure is None else Outcome.UNKNOWN))
         return ConfigurationError(f"nothing can be sent to {method} after end(), and its stream must be one that sends")
 
+    def _note_spared(self, size: int) -> None:
+        self.session.core.streams.spare(self.stream, size)  # the call may go on over another session yet
+
     def _oversized(self, size: int) -> CallosumError:
         return _of(self.call.method, super()._oversized(size))
 
@@ -247,9 +268,9 @@ class HandlerStream(SessionStream):
 
     __slots__ = ("_method",)
 
-    def __init__(self, session: Session, stream: Stream, method: str) -> None:
-        super().__init__(session, stream)
-        self._method = method
+    def __init__(self, session: Session, stream: Stream, request: Request) -> None:
+        super().__init__(session, stream, session.packing.item_compression(request))
+        self._method = request.method
 
     def end(self) -> None:
         """Items of a handler end with its outcome."""

@@ -13,8 +13,8 @@ from unittest import mock
 from callosum.protocol import outbox, stream, streams
 from callosum.protocol.calls import ReceivingState, SendingState
 from callosum.protocol.core import SessionCore
-from callosum.protocol.messages import End
-from callosum.protocol.stream import Stream
+from callosum.protocol.messages import COMPRESSIONS, End, Item
+from callosum.protocol.stream import Content, Stream
 
 SMALL_WINDOW: Final = 3_000
 SMALL_SHARED: Final = 24_000
@@ -40,6 +40,11 @@ def small_windows() -> Iterator[None]:
 def patched(name: str) -> int:
     """A bound of the outbox, as it is while a test has made it smaller."""
     return int(vars(outbox)[name])
+
+
+def compression_of(body: bytes | memoryview) -> int:
+    """What an item says that it is compressed with: nobody looks into it here."""
+    return len(body) % 5 if len(body) % 5 < COMPRESSIONS else 0
 
 
 @dataclass
@@ -106,7 +111,8 @@ class Flow:
             if not self.may_send or not self.plan or self.blocked:
                 return
             body = self._make(len(self.sent.items))
-            if not self.core.streams.try_send(self.stream, body):
+            kind = compression_of(body)
+            if not self.core.streams.try_send(self.stream, Item(0, body, kind) if kind else body):
                 assert self.stream.awaits_credit
                 self.blocked = True
                 self._totals["writers that waited"] += 1
@@ -117,6 +123,9 @@ class Flow:
             self.plan -= 1
             self.sent.items.append(body)
             self._totals["items"] += 1
+            self._totals["compressed items"] += bool(kind)
+            if kind:
+                self.core.streams.spare(self.stream, len(body))
             self._totals["large items"] += len(body) > patched("FRAGMENT")
 
     def end(self) -> None:
@@ -141,7 +150,9 @@ class Flow:
             self._check(body)
             self._totals["items read"] += 1
 
-    def _check(self, body: bytes | memoryview) -> None:
+    def _check(self, item: Content) -> None:
+        kind, body = (item.compression, item.body) if isinstance(item, Item) else (0, item)
+        assert kind == compression_of(body), "what it is compressed with stays with it"
         sent = self.received.items
         position = self.position
         while self.newest and position < len(sent) and sent[position] != body:

@@ -77,6 +77,7 @@ MESSAGES: dict[str, Message] = {
     "item": Item(1, b"body"),
     "item-empty": Item(0, b""),
     "item-of-a-larger-id": Item(300, b"body"),
+    "item-compressed": Item(300, b"body", 1),
     "item-of-the-largest-id": Item(MAX, b"body"),
     "end": End(1),
     "end-of-the-largest-id": End(MAX),
@@ -120,6 +121,7 @@ MESSAGES: dict[str, Message] = {
     "fragment-next": Fragment(None, Type.REQUEST, 1, b"part", more=True),
     "fragment-last": Fragment(None, Type.REQUEST, 1, b"part", more=False),
     "fragment-item": Fragment(Item(2, b""), Type.ITEM, 2, b"part", more=True),
+    "fragment-item-compressed": Fragment(Item(2, b"", 2), Type.ITEM, 2, b"part", more=True),
     "fragment-reply": Fragment(Reply(2, b"", {"a": "b"}), Type.REPLY, 2, b"part", more=True),
     "fragment-reply-short": Fragment(Reply(2, b""), Type.REPLY, 2, b"part", more=True),
 }

@@ -25,7 +25,9 @@ def test_which_records_go_on():
 def test_what_the_flags_of_a_record_say_of_compression():
     assert headers.record_flags(MESSAGES["request-compressed"]) == 4
     assert headers.record_flags(MESSAGES["reply-compressed"]) == 8
+    assert headers.record_flags(MESSAGES["item-compressed"]) == 4
     assert headers.record_flags(MESSAGES["fragment-compressed"]) == 8 + 2
+    assert headers.record_flags(MESSAGES["fragment-item-compressed"]) == 8 + 2
     assert headers.record_flags(MESSAGES["reply"]) == 0
 
 

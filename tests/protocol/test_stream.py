@@ -6,7 +6,7 @@ import pytest
 
 from callosum.protocol.calls import ReceivingEvent, ReceivingState, SendingEvent, SendingState
 from callosum.protocol.limits import ITEM_COST, STREAM_WINDOW
-from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, ONEWAY, STREAMS, End, Reply
+from callosum.protocol.messages import ITEMS_FOLLOW, ITEMS_WANTED, ONEWAY, STREAMS, End, Item, Reply
 from callosum.protocol.stream import Stream, StreamingCall, cost, size_of
 from tests.protocol.pair import Pair
 
@@ -101,3 +101,23 @@ def test_a_twin_ends_where_its_call_has_ended_even_if_that_end_has_a_number():
     again = call.twin().stream
     assert (again.sending, list(again.queue)) == (SendingState.ENDING, [End(0)])
     assert streaming(ITEMS_WANTED).twin().stream.sending is SendingState.ENDED
+
+
+def test_what_is_compressed_counts_as_it_is_on_the_wire():
+    item = Item(0, b"packed", compression=1)
+    assert cost(item) == cost(b"packed") == 6 + ITEM_COST
+    assert size_of([b"plain", item, End(1)]) == 11 + 2 * ITEM_COST
+
+
+def test_what_waits_can_be_made_plain():
+    pair = Pair()
+    call = streaming()
+    for content in (b"one", Item(0, b"2", compression=1), b"three"):
+        assert pair.a.streams.try_send(call.stream, content)
+    pair.a.streams.spare(call.stream, 2)
+    twin = call.twin().stream
+    assert twin.credit == call.stream.credit
+    twin.unpack(lambda item: bytes(item.body) * item.compression + b"wo")
+    assert list(twin.queue) == [b"one", b"2wo", b"three"]
+    assert (twin.credit, twin.spared) == (STREAM_WINDOW - 3 * ITEM_COST - 11, 0)
+    assert len(call.stream.queue[1]) == 1, "the old one has what it had"  # type: ignore[arg-type]

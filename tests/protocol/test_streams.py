@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from callosum.errors import Code, Outcome, ResourceExhausted, RpcError
+from callosum.errors import Code, Outcome, ProtocolError, ResourceExhausted, RpcError
 from callosum.protocol.calls import IncomingCall, IncomingState, OutgoingCall, ReceivingState, SendingState
 from callosum.protocol.core import Role, SessionCore
 from callosum.protocol.events import Broken, Draining, Ended, Event
@@ -75,6 +75,7 @@ def flow(core: SessionCore, served: IncomingCall) -> Stream:
 def read(core: SessionCore, stream: Stream) -> list[bytes]:
     items = []
     while (body := core.streams.take(stream)) is not None:
+        assert not isinstance(body, Item), "it is compressed"
         items.append(bytes(body))
     return items
 
@@ -1040,3 +1041,114 @@ def test_the_bounds_are_what_the_tests_take_them_for():
     assert SMALL_WINDOW * 4 < SMALL_SHARED
     assert FRAGMENT > STREAM_WINDOW
     assert dataclasses.asdict(Limits())["stream_bytes"] == 4 * MIB
+
+
+# --- compression ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [100, INLINE_BODY + 1, 2 * FRAGMENT + 5])
+def test_an_item_arrives_as_what_it_was_compressed_with(size):
+    pair = Pair().connect()
+    call, served = begin(pair)
+    back = flow(pair.b, served)
+    for core, way, other, reader in ((pair.a, call.stream, pair.b, back), (pair.b, back, pair.a, call.stream)):
+        for content in (b"plain", Item(0, bytes(size), compression=2)):
+            assert core.streams.try_send(way, content)
+        pair.pump()
+        plain, item = other.streams.take(reader), other.streams.take(reader)
+        assert plain == b"plain"
+        assert isinstance(item, Item)
+        assert (item.id, bytes(item.body), item.compression) == (call.id, bytes(size), 2)
+        assert other.streams.take(reader) is None
+        pair.pump()
+        assert core.streams.try_send(way, b"again")
+        pair.pump()
+        assert other.streams.take(reader) == b"again"
+
+
+def test_compressed_items_count_as_much_at_both_sides():
+    pair = Pair().connect()
+    call, served = begin(pair)
+    back = flow(pair.b, served)
+    assert pair.a.streams.try_send(call.stream, Item(0, bytes(1000), compression=1))
+    assert call.stream.credit == STREAM_WINDOW - 1000 - ITEM_COST
+    pair.pump()
+    assert back.granted == STREAM_WINDOW - 1000 - ITEM_COST
+    assert pair.b.streams.take(back) is not None
+    assert back.owed == 1000 + ITEM_COST
+
+
+@pytest.mark.parametrize("size", [50, 2500])
+def test_a_compressed_item_that_is_sent_again_says_so_again(size):
+    with small_fragments():
+        pair = Pair().connect()
+        call, served = begin(pair)
+        assert pair.a.streams.try_send(call.stream, Item(0, bytes(size), compression=2))
+        assert pair.take(pair.a), "and it is lost"
+        pair.cut()
+        pair.resume()
+        pair.pump()
+        item = pair.b.streams.take(flow(pair.b, served))
+        assert isinstance(item, Item)
+        assert (len(item), item.compression) == (size, 2)
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_a_further_fragment_of_an_item_names_no_compression(more):
+    pair = Pair().connect()
+    call, _ = begin(pair)
+    events: list[Event] = []
+    streams = pair.b.streams
+    streams.arrive_fragment(Fragment(Item(call.id, b"", 1), Type.ITEM, call.id, b"a", more=True), events)
+    further = Item(call.id, b"" if more else b"b", 1)
+    with pytest.raises(ProtocolError, match="a compression of its own"):
+        if more:
+            streams.arrive_fragment(Fragment(further, Type.ITEM, call.id, b"b", more=True), events)
+        else:
+            streams.arrive(further, events)
+
+
+def test_who_has_to_wait_need_not_compress_before():
+    pair = Pair().connect()
+    call, served = begin(pair)
+    streams = pair.a.streams
+    assert streams.may_send(call.stream)
+    assert not call.stream.awaits_credit
+    fill(pair.a, call.stream)
+    call.stream.awaits_credit = False
+    assert not streams.may_send(call.stream)
+    assert call.stream.awaits_credit
+    pair.pump()
+    read(pair.b, flow(pair.b, served))
+    pair.pump()
+    assert call.stream in pair.events[pair.a]
+    assert streams.may_send(call.stream)
+
+
+def test_what_may_have_to_go_plain_takes_its_credit_until_an_item_has_left():
+    pair = Pair().connect()
+    call = call_of(pair, pair.a)
+    stream, streams = call.stream, pair.a.streams
+    item = Item(0, b"x" * 1000, compression=1)
+    assert streams.try_send(stream, item)
+    streams.spare(stream, STREAM_WINDOW)
+    assert not streams.may_send(stream), "one may be over the window, and it is"
+    assert not streams.try_send(stream, b"x")
+    assert stream.awaits_credit
+    pair.pump()
+    assert stream.numbered
+    assert stream in pair.fire(pair.a)
+    assert stream.spared == 0
+    streams.spare(stream, STREAM_WINDOW)
+    assert streams.try_send(stream, item), "it stays on this session: what is on the wire counts"
+
+
+def test_a_large_item_that_has_begun_to_leave_frees_what_others_may_have_to_take():
+    pair = Pair().connect()
+    call = call_of(pair, pair.a)
+    assert pair.a.streams.try_send(call.stream, Item(0, bytes(INLINE_BODY + 1), compression=1))
+    pair.a.streams.spare(call.stream, STREAM_WINDOW)
+    assert not pair.a.streams.may_send(call.stream)
+    pair.pump()
+    assert call.stream in pair.fire(pair.a)
+    assert pair.a.streams.may_send(call.stream)

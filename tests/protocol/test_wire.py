@@ -396,11 +396,16 @@ def test_unknown_compressions_are_refused(flags):
 @pytest.mark.parametrize("ident", [1, 300, 70_000])
 def test_what_is_compressed_is_not_taken_for_what_is_plain(ident):
     """The short ways ask for a record without flags, whatever the batch; the second time its method is remembered."""
-    sent: list[Reply | Request] = [
+    sent: list[Reply | Request | Item] = [
         Reply(ident, b"body", compression=1),
+        Item(ident, b"body", compression=1),
         Request(ident, "m", None, 0, b"body", compression=2),
     ]
-    plain_ones: list[Reply | Request] = [Reply(ident, b"body"), Request(ident, "m", None, 0, b"body")]
+    plain_ones: list[Reply | Request | Item] = [
+        Reply(ident, b"body"),
+        Item(ident, b"body"),
+        Request(ident, "m", None, 0, b"body"),
+    ]
     for _ in range(2):
         for message, same in zip(sent, plain_ones, strict=True):
             for batched, numbers in (([message], [message.compression]), ([same, message], [0, message.compression])):

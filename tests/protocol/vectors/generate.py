@@ -666,6 +666,19 @@ def streams() -> File:
         frames_of(record([6, 1], b"\x2a" * (64 * KIB + 1), IN_FRAME)),
         batch({"type": "ITEM", "id": 1, "body": f"2a*{64 * KIB + 1}"}),
     )
+    for name, body, flag, number in (("snappy", SNAPPY_BODY, SNAPPY, 1), ("zstd", ZSTD_BODY, ZSTD, 2)):
+        file.valid(
+            f"item-{name}",
+            f"Flag {flag}: the item is compressed with {name}. Plain it is the byte 2a 600 times.",
+            frames_of(record([6, 300], body, flag)),
+            batch({"type": "ITEM", "id": 300, "body": body.hex(), "compression": number}),
+        )
+    file.valid(
+        "item-compressed-own-frame",
+        "Flags 1 and 4: a compressed item of more than 64 KiB. What it holds is not looked at here.",
+        frames_of(record([6, 1], b"\x2a" * (64 * KIB + 1), IN_FRAME | SNAPPY)),
+        batch({"type": "ITEM", "id": 1, "body": f"2a*{64 * KIB + 1}", "compression": 1}),
+    )
     file.valid(
         "items-and-end",
         "Items of two streams, and the END of the first: ITEM and END are numbered, 7 to 10.",
@@ -750,6 +763,22 @@ def fragments() -> File:
         "The last fragment of an ITEM looks like a whole ITEM: the body that is unfinished tells that it is none.",
         frames_of(record([6, 1], b"\x05"), seq=5),
         batch({"type": "ITEM", "id": 1, "body": "05"}, seq=5),
+    )
+    file.valid(
+        "item-first-compressed",
+        "The first fragment says that the whole item is compressed: flag 8, zstd. Further ones do not.",
+        frames_of(record([6, 1], b"\x04" * FRAGMENT, IN_FRAME | MORE | ZSTD), seq=5),
+        batch(
+            {
+                "type": "FRAGMENT",
+                "of": "ITEM",
+                "id": 1,
+                "more": True,
+                "first": {**item, "compression": 2},
+                "body": f"04*{FRAGMENT}",
+            },
+            seq=5,
+        ),
     )
     file.valid(
         "request-first-compressed",
@@ -995,8 +1024,8 @@ def _invalid_records(file: File) -> None:
     for number in range(3, 8):
         frames = frames_of(record([8, 1], b"\x2a", number << 2))
         file.invalid(f"record-compression-{number}", "an unknown compression", frames)
-    for name, header in (("void", [12, 0]), ("error", [9, 1, 13, 3, ""]), ("credit", [11, 0, 1, 1])):
-        reason = "only a REQUEST and a REPLY can be compressed"
+    for name, header in (("void", [12, 0]), ("error", [9, 1, 13, 3, ""]), ("credit", [11, 0, 1, 1]), ("end", [7, 1])):
+        reason = "only a REQUEST, an ITEM and a REPLY can be compressed"
         file.invalid(f"record-compressed-{name}", reason, frames_of(record(list(header), flags=SNAPPY)))
     file.invalid("frame-missing", "the body's frame is not there", frames_of(record([8, 1], b"\x2a", IN_FRAME))[:1])
     both = struct.pack("<IHBB", 4, 3, IN_FRAME, 0)
