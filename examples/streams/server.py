@@ -33,7 +33,7 @@ class JobsHandler:
         return streams.Summary(name=name, size=size, chunks=chunks)
 
     async def chat(self, who, text):
-        heard = asyncio.Queue(100)
+        heard: asyncio.Queue[object] = asyncio.Queue(100)
         self.room.add(heard)
         try:
             async with asyncio.TaskGroup() as group:
