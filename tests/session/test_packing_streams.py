@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import callosum
-import callosum.blocking
 from callosum import Code, Compression, DecodeError, InvalidArgument, Limits, Outcome, ResourceExhausted
 from callosum.compression import SNAPPY, ZSTD, PackedBody, compress, decompress
 from callosum.protocol.limits import ITEM_COST, STREAM_WINDOW
@@ -216,6 +215,39 @@ def test_a_session_that_resumes_goes_on_with_it():
                     assert [await anext(talk) for _ in texts] == texts
             assert pair.client.counters["sessions"] == 1
             assert counted(pair.client)[0] == counted(pair.server)[0] - 30
+
+    run(main())
+
+
+async def ready(values: Any, most: int, size: int) -> list[str]:
+    """What is here already, behind the first item."""
+    assert await anext(values) == LONG
+    await settle()
+    return list(values.take_ready(most, size))
+
+
+def test_what_is_read_ahead_counts_as_what_it_becomes():
+    async def main():
+        async with paired(Service(), service=Streams, compression="zstd") as pair:
+            stub = pair.peer.stub(Streams)
+            async with stub.tail(LONG) as enough, stub.tail(LONG) as little:
+                assert await ready(enough, 10, 10 * len(LONG)) == [LONG, LONG]
+                assert await ready(little, 10, len(LONG)) == [LONG]
+
+    run(main())
+
+
+def test_what_is_read_ahead_and_cannot_be_decompressed_is_raised_by_the_next_step(monkeypatch):
+    bodies = [Item(0, packed("=" + LONG, ZSTD), ZSTD), Item(0, packed("=" + LONG, ZSTD), ZSTD), Item(0, b"cut", ZSTD)]
+
+    async def main():
+        async with paired(Service(), service=Streams, compression="zstd") as pair:
+            monkeypatch.setattr(Packing, "pack_item", lambda *_: bodies.pop(0))
+            lines = pair.peer.stub(Streams).tail(LONG)
+            assert await ready(lines, 10, MIB) == [LONG]
+            with pytest.raises(DecodeError) as caught:
+                await anext(lines)
+            assert caught.value.outcome is Outcome.EXECUTED
 
     run(main())
 
