@@ -16,14 +16,12 @@ import json
 import math
 import random
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import callosum
 from benchmarks import report
+from benchmarks.process import serving
 from benchmarks.targets import Target
 from callosum.upper import thrift
 
@@ -61,18 +59,6 @@ async def serve(max_queue_delay: float | None) -> None:
     ) as server:
         print(server.addresses[0], flush=True)
         await server.serve_forever()
-
-
-@contextmanager
-def serving(way: str) -> Iterator[str]:
-    """The address of a server process."""
-    command = [sys.executable, "-m", "benchmarks.overload", "--serve", way]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
 
 
 async def capacity(peer: callosum.Peer, seconds: float) -> float:
@@ -136,7 +122,7 @@ def measure(rounds: int, seconds: float) -> Goodput:
     for number in range(rounds):
         print(f"overload, round {number + 1} of {rounds}", file=sys.stderr)
         for way, figures in results.items():
-            with serving(way) as address:
+            with serving("benchmarks.overload", way) as address:
                 figures.append(asyncio.run(measure_one(address, seconds, seconds)))
     return {
         way: {load: statistics.median(one[load] for one in figures) for load in figures[0]}

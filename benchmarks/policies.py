@@ -10,15 +10,13 @@ import asyncio
 import gc
 import json
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import callosum
 from benchmarks import report
 from benchmarks.peers.callosum import EchoHandler, echo
+from benchmarks.process import serving
 
 NAME = "policies"
 IN_FLIGHT = 100
@@ -40,18 +38,6 @@ async def serve(policy: str) -> None:
     async with callosum.listen("tcp://127.0.0.1:0", services, scheduling=POLICIES[policy]) as server:
         print(server.addresses[0], flush=True)
         await server.serve_forever()
-
-
-@contextmanager
-def serving(policy: str) -> Iterator[str]:
-    """The address of a server process."""
-    command = [sys.executable, "-m", "benchmarks.policies", "--serve", policy]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
 
 
 async def rate(peer: callosum.Peer, keys: list[int | None], seconds: float) -> float:
@@ -88,7 +74,7 @@ def measure(rounds: int, seconds: float) -> Rates:
     for number in range(rounds):
         print(f"policies, round {number + 1} of {rounds}", file=sys.stderr)
         for name, figures in turns.items():
-            with serving(name) as address:
+            with serving("benchmarks.policies", name) as address:
                 figures.append(asyncio.run(measure_one(address, seconds)))
     return {
         name: {what: statistics.median(one[what] for one in figures) for what in figures[0]}

@@ -76,3 +76,14 @@ def workers(name: str, setting: Setting, serve: str = "serve") -> Iterator[tuple
             client.end()
     finally:
         server.end()
+
+
+@contextmanager
+def serving(module: str, what: str) -> Iterator[str]:
+    """The address that a server process prints: ``python -m module --serve what``."""
+    with subprocess.Popen([sys.executable, "-m", module, "--serve", what], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()

@@ -17,12 +17,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import callosum
 from benchmarks import report
+from benchmarks.process import serving
 from benchmarks.targets import Target
 from callosum.upper import thrift
 
@@ -208,22 +208,10 @@ SERVERS = {"callosum": serve_callosum, "grpc.aio": serve_grpc}
 CALLERS = {"callosum": call_callosum, "grpc.aio": call_grpc}
 
 
-@contextmanager
-def serving(who: str) -> Iterator[str]:
-    """The address of a server process."""
-    command = [sys.executable, "-m", "benchmarks.streams", "--serve", who]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
-
-
 def measure_one(who: str, seconds: float) -> dict[str, float]:
     """A server and a caller, each a process of its own."""
     command = [sys.executable, "-m", "benchmarks.streams", "--call", who, "--seconds", str(seconds), "--address"]
-    with serving(who) as address:
+    with serving("benchmarks.streams", who) as address:
         done = subprocess.run([*command, address], stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
