@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from callosum.errors import CallosumError, Outcome
 from callosum.protocol.messages import Body, Key, Metadata, Reply, Request
@@ -261,9 +261,9 @@ class OutgoingCall(Request):
         self.reply: Reply | None = None
         self.failure: CallosumError | None = None
 
-    def twin(self) -> OutgoingCall:
+    def twin(self) -> Self:
         """The same call, to be made once more, on another session."""
-        twin = OutgoingCall(
+        twin = type(self)(
             self.method,
             self.flags,
             self.body,

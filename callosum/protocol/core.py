@@ -34,6 +34,7 @@ from callosum.protocol.calls import (
     SessionState,
 )
 from callosum.protocol.deadlines import Deadlines
+from callosum.protocol.departure import Departure
 from callosum.protocol.events import Broken, Draining, Ended, Event, NotResumed, Opened, Resumed
 from callosum.protocol.handshake import Agreement, Terms, agree, make_hello
 from callosum.protocol.incoming import IncomingCalls
@@ -65,7 +66,7 @@ from callosum.protocol.messages import (
     Void,
     Welcome,
 )
-from callosum.protocol.outbox import Departure, Gate, Outbox
+from callosum.protocol.outbox import Gate, Outbox
 from callosum.protocol.outgoing import OutgoingCalls
 from callosum.protocol.positions import Gap, Receipt, ResendBuffer, SentBatch
 from callosum.protocol.replay import Replay

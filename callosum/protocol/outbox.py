@@ -9,7 +9,6 @@ withdrawn as if it had never been made.
 from __future__ import annotations
 
 import enum
-import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
@@ -17,6 +16,8 @@ from typing import Any, Final, cast
 from callosum.protocol import headers, wire
 from callosum.protocol.calls import OUTGOING, OutgoingCall, OutgoingEvent, OutgoingState, SendingEvent, SendingState
 from callosum.protocol.credit import SendWindow
+from callosum.protocol.departure import Departure, next_part, set_timeout
+from callosum.protocol.items import TERMINALS, put_end, put_item_fragment, put_items
 from callosum.protocol.limits import (
     FRAGMENT,
     INLINE_BODY,
@@ -29,23 +30,17 @@ from callosum.protocol.messages import (
     ONEWAY,
     STREAMS,
     UNNUMBERED,
-    Body,
     Credit,
-    End,
     Error,
     Fragment,
-    Item,
     Key,
     Message,
     Reply,
-    Request,
     Type,
 )
 from callosum.protocol.positions import ResendBuffer
-from callosum.protocol.stream import Content, Stream, StreamingCall
+from callosum.protocol.stream import Stream, StreamingCall
 
-MAX_TIMEOUT: Final = 1e9
-"""Seconds: who gives more (infinity, for example) means no end, which this is."""
 # module constants: an attribute of another module, or of an enum, costs more, and these are looked at for each record
 RECORD_SIZE: Final = wire.RECORD_SIZE
 pack_record: Final = wire.pack_record
@@ -56,8 +51,6 @@ _NUMBERED: Final = OUTGOING[_QUEUED][OutgoingEvent.NUMBER]
 _SHIFT: Final = headers.COMPRESSION_SHIFT
 _UNUSUAL: Final = ONEWAY | STREAMS
 """Flags of calls for which more is done when they leave."""
-_TERMINALS: Final = (End, Reply, Error)
-"""What may be last in the queue of a stream; an outcome never comes to its head: see `_release_outcome`."""
 _SHARE: Final = 32
 """Items of a stream that leave before the next one has its turn."""
 _TURNS: Final = MAX_RECORDS // _SHARE
@@ -76,34 +69,6 @@ class Gate(enum.Enum):
 
 _SHUT: Final = Gate.SHUT
 _GATE_OPEN: Final = Gate.OPEN
-
-
-class Departure(wire.BatchWriter):
-    """A batch on its way out, until the connection has taken it."""
-
-    __slots__ = ("bulk", "end", "messages", "oneways", "size")
-
-    def __init__(self) -> None:
-        # `BatchWriter`'s own, written out: one is made for each call where one is made after the other
-        self.parts = [b""]
-        self.frames = [b""]
-        self.records = 0
-        self.length = wire.HEAD_SIZE
-        self.messages: list[Message] = []
-        """The numbered ones."""
-        self.size = 0
-        """Bytes of their records."""
-        self.bulk = 0
-        """Of these, the bytes of large bodies."""
-        self.oneways: list[OutgoingCall] = []
-        """Calls that end when this batch is handed over."""
-        self.end = 0
-        """The number after its last record; 0 where it has none that is new."""
-
-    @property
-    def may_go_on(self) -> bool:
-        """Whether small records may follow: a fragment is alone, and no large body has company."""
-        return len(self.frames) == 1 and not (self.messages and type(self.messages[-1]) is Fragment)
 
 
 _NONE: Final = cast(deque[Any], ())
@@ -527,7 +492,7 @@ class Outbox:
             set_timeout(call, now)
             self._number(call)
             call.first = self._resend.next
-        part, end = _part(call.body, call.offset)
+        part, end = next_part(call.body, call.offset)
         finished = end == len(call.body)
         if not call.parent:
             if call.offset:
@@ -536,9 +501,9 @@ class Outbox:
                 self.window.begin_call(len(part), call)
         if call.offset or not finished:
             first = None if call.offset else call
-            self._add_bulk(departure, Fragment(first, Type.REQUEST, call.id, part, not finished))
+            departure.put_bulk(Fragment(first, Type.REQUEST, call.id, part, not finished))
         else:
-            self._add_bulk(departure, call)
+            departure.put_bulk(call)
         if not call.offset:
             self._early.discard(call)
             self._release_key(call)
@@ -563,13 +528,13 @@ class Outbox:
 
     def _send_reply_fragment(self, entry: BulkReply, departure: Departure) -> bool:
         reply = entry.reply
-        part, end = _part(reply.body, entry.offset)
+        part, end = next_part(reply.body, entry.offset)
         finished = end == len(reply.body)
         if entry.offset or not finished:
             first = None if entry.offset else reply
-            self._add_bulk(departure, Fragment(first, Type.REPLY, reply.id, part, not finished))
+            departure.put_bulk(Fragment(first, Type.REPLY, reply.id, part, not finished))
         else:
-            self._add_bulk(departure, reply)
+            departure.put_bulk(reply)
         entry.offset = end
         self.reply_bytes -= len(part)
         return finished
@@ -580,14 +545,17 @@ class Outbox:
         may_share = True
         if queue:
             head = queue[0]
-            if isinstance(head, _TERMINALS):
-                may_share = self._put_end(departure, stream)
+            if isinstance(head, TERMINALS):
+                may_share = put_end(departure, stream)
             elif len(head) > INLINE_BODY or stream.offset:
                 may_share = False
                 if not before and self._has_room(min(FRAGMENT, len(head) - stream.offset)):
-                    self._send_item_fragment(departure, stream, head)
+                    put_item_fragment(departure, stream, head)
             else:
-                may_share = self._put_items(departure, stream)
+                most = min(MAX_RECORDS, before + (_SHARE if self._bulk else MAX_RECORDS))
+                may_share = self._has_room(departure.bulk + MAX_FRAME_0) and put_items(departure, stream, most)
+            if departure.records > before and not stream.numbered and not isinstance(head, TERMINALS):
+                self._note_numbered(stream)
             self._release_outcome(stream)
         if not queue:
             stream.is_in_turn = False  # all has left, or its call has ended
@@ -597,64 +565,12 @@ class Outbox:
             self._bulk.append(stream)
         return may_share
 
-    def _put_items(self, departure: Departure, stream: Stream) -> bool:
-        """Small items that fit; False where the batch is full. Written out flat: every item passes through here."""
-        queue, header, ident = stream.queue, stream.header, stream.ident
-        append_message, add_parts, take = departure.messages.append, departure.parts.extend, queue.popleft
-        header_size = len(header)
-        records, length = departure.records, departure.length
-        before = length
-        most = min(MAX_RECORDS, records + (_SHARE if self._bulk else MAX_RECORDS))
-        is_full = not self._has_room(departure.bulk + MAX_FRAME_0)
-        while queue and records < most and not is_full:
-            head = queue[0]
-            compression = 0
-            if type(head) is bytes:
-                body: Body = head
-            elif isinstance(head, Item):
-                body, compression = head.body, head.compression
-            elif isinstance(head, _TERMINALS):
-                break
-            else:
-                body = head
-            body_size = len(body)
-            size = header_size + body_size
-            if body_size > INLINE_BODY:
-                break
-            if length + RECORD_SIZE + size > MAX_FRAME_0:
-                is_full = True
-                break
-            add_parts((pack_record(size, header_size, compression << _SHIFT), header, body))
-            append_message(Item(ident, body, compression))
-            take()
-            records += 1
-            length += RECORD_SIZE + size
-        if not stream.numbered and length > before:
-            self._note_numbered(stream)
-        departure.records, departure.length = records, length
-        departure.size += length - before
-        departure.bulk += length - before
-        return not is_full and records < MAX_RECORDS
-
     def _note_numbered(self, stream: Stream) -> None:
         """An item has left: the call stays on this session, and none of what waits goes plain."""
         stream.numbered = True
         if stream.spared:
             stream.spared = 0
             self.begin_stream(stream)  # whoever waits for credit looks again
-
-    def _put_end(self, departure: Departure, stream: Stream) -> bool:
-        """The caller's last word; False where the batch has no place for it."""
-        end = End(stream.ident)  # the one that waits was made before the call had its id
-        header, _ = headers.header_and_body(end)
-        size = departure.put(header, b"")
-        if not size:
-            return False
-        departure.messages.append(end)
-        departure.size += size
-        stream.queue.popleft()
-        stream.move_sending(SendingEvent.LEAVE)
-        return True
 
     def _release_outcome(self, stream: Stream) -> None:
         """The outcome of a call leaves as any other, once the last item before it has a number."""
@@ -671,44 +587,7 @@ class Outbox:
             else:
                 self.add_error(outcome)
 
-    def _send_item_fragment(self, departure: Departure, stream: Stream, content: Content) -> None:
-        body, compression = (content.body, content.compression) if isinstance(content, Item) else (content, 0)
-        if stream.offset:
-            compression = 0  # the first one has said it
-        part, end = _part(body, stream.offset)
-        item = Item(stream.ident, part, compression)
-        if not stream.numbered:
-            self._note_numbered(stream)
-        if end < len(body):
-            item.body = b""
-            self._add_bulk(departure, Fragment(item, Type.ITEM, stream.ident, part, more=True))
-            stream.offset = end
-        else:
-            self._add_bulk(departure, item)
-            stream.offset = 0
-            stream.queue.popleft()
-
-    def _add_bulk(self, departure: Departure, message: Fragment | Request | Item | Reply) -> None:
-        header, body = headers.header_and_body(message)
-        departure.add(header, body, headers.record_flags(message))
-        departure.messages.append(message)
-        departure.size += RECORD_SIZE + len(header) + len(body)
-        departure.bulk += len(body)
-
 
 def _chain(queues: dict[Key, deque[OutgoingCall]]) -> Iterator[OutgoingCall]:
     for calls in queues.values():
         yield from calls
-
-
-def set_timeout(request: Request, now: float) -> None:
-    """Turn the deadline into what is left of it; rounded up, so that nothing expires early at the other side."""
-    if request.deadline is not None:
-        request.timeout_ms = max(0, math.ceil(min(request.deadline - now, MAX_TIMEOUT) * 1000))
-
-
-def _part(body: Body, offset: int) -> tuple[Body, int]:
-    end = min(offset + FRAGMENT, len(body))
-    if not offset and end == len(body):
-        return body, end
-    return memoryview(body)[offset:end], end

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from callosum.protocol import headers
+from callosum.protocol.departure import Departure, set_timeout
 from callosum.protocol.messages import ONEWAY, End, Fragment, Item, Request, Type, Void
-from callosum.protocol.outbox import Departure, Outbox, set_timeout
+from callosum.protocol.outbox import Outbox
 from callosum.protocol.outgoing import OutgoingCalls
 from callosum.protocol.positions import SentBatch
 from callosum.protocol.stream import cost

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from callosum.protocol import headers
 from callosum.protocol.calls import (
@@ -165,21 +165,9 @@ class StreamingCall(OutgoingCall):
         self.stream = Stream(sends=bool(flags & ITEMS_FOLLOW), receives=bool(flags & ITEMS_WANTED))
         self.stream.is_held = True  # a call that waits for the call window must not hold what others need to end
 
-    def twin(self) -> StreamingCall:
+    def twin(self) -> Self:
         """The same call on another session, with what waits to be sent. Whoever waits at the old one looks again."""
-        twin = StreamingCall(
-            self.method,
-            self.flags,
-            self.body,
-            self.key,
-            self.metadata,
-            self.parent,
-            self.codec,
-            self.deadline,
-            self.waiter,
-            self.reply_compression,
-        )
-        twin.compression = self.compression
+        twin = super().twin()
         twin.begin()
         old, new = self.stream, twin.stream
         new.waiter, new.keeps_newest = old.waiter, old.keeps_newest

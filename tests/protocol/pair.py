@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from unittest import mock
 
+from callosum.protocol import departure, items, outbox, wire
 from callosum.protocol import limits as limits_module
-from callosum.protocol import outbox, wire
 from callosum.protocol.calls import IncomingCall, OutgoingCall
 from callosum.protocol.core import Role, SessionCore
 from callosum.protocol.events import Event
@@ -25,12 +25,13 @@ INLINE = 100
 
 
 @contextmanager
-def small_fragments() -> Iterator[None]:
+def small_fragments(fragment: int = FRAGMENT, inline: int = INLINE) -> Iterator[None]:
     """Bodies of some hundred bytes travel as those of some MiB do."""
     with (
-        mock.patch.object(outbox, "FRAGMENT", FRAGMENT),
-        mock.patch.object(outbox, "INLINE_BODY", INLINE),
-        mock.patch.object(limits_module, "INLINE_BODY", INLINE),
+        mock.patch.multiple(outbox, FRAGMENT=fragment, INLINE_BODY=inline),
+        mock.patch.object(departure, "FRAGMENT", fragment),
+        mock.patch.object(items, "INLINE_BODY", inline),
+        mock.patch.object(limits_module, "INLINE_BODY", inline),
     ):
         yield
 

@@ -6,16 +6,14 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import nullcontext
-from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from callosum.protocol import limits as limits_module
-from callosum.protocol import outbox
 from callosum.protocol.limits import KIB, MIB, Limits
 from tests.protocol.flows import small_windows
+from tests.protocol.pair import small_fragments
 from tests.protocol.world import Profile, World, totals
 
 EXAMPLES = int(os.environ.get("CALLOSUM_PROTOCOL_EXAMPLES", "180"))
@@ -96,9 +94,7 @@ def run(seed: int) -> None:
     real = profile.body_unit == MIB
     with (
         nullcontext() if real else small_windows(),
-        mock.patch.object(outbox, "FRAGMENT", limits_module.FRAGMENT if real else SMALL_FRAGMENT),
-        mock.patch.object(outbox, "INLINE_BODY", limits_module.INLINE_BODY if real else SMALL_INLINE),
-        mock.patch.object(limits_module, "INLINE_BODY", limits_module.INLINE_BODY if real else SMALL_INLINE),
+        nullcontext() if real else small_fragments(SMALL_FRAGMENT, SMALL_INLINE),
     ):
         world = World(seed, profile)
         for _ in range(STEPS // 4 if real else STEPS):

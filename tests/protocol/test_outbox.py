@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from callosum.errors import Code, Outcome
 from callosum.protocol import wire
 from callosum.protocol.calls import OutgoingCall, OutgoingState
+from callosum.protocol.departure import Departure
 from callosum.protocol.limits import MAX_FRAME_0, MAX_RECORDS, Limits
 from callosum.protocol.messages import (
     ONEWAY,
@@ -33,7 +33,7 @@ from callosum.protocol.messages import (
     Request,
     Void,
 )
-from callosum.protocol.outbox import MAX_TIMEOUT, Departure, Gate, Outbox, set_timeout
+from callosum.protocol.outbox import Gate, Outbox
 from callosum.protocol.positions import ResendBuffer
 from tests.protocol.pair import FRAGMENT, INLINE, small_fragments
 
@@ -245,15 +245,6 @@ def test_a_timeout_is_what_is_left_when_the_record_leaves():
     late, never = side.request(deadline=49.0), side.request()
     side.drain()
     assert [call.timeout_ms for call in (small, large, late, never)] == [1235, 1000, 0, None]
-
-
-def test_an_endless_deadline_is_a_long_timeout():
-    request = Request(0, "S/m", None, 0, b"", deadline=math.inf)
-    set_timeout(request, 5.0)
-    assert request.timeout_ms == MAX_TIMEOUT * 1000
-    request.deadline, request.timeout_ms = None, 7
-    set_timeout(request, 5.0)
-    assert request.timeout_ms == 7
 
 
 # --- full batches -----------------------------------------------------------------------------------------------------

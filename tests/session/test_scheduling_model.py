@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, Phase, assume, event, given, settings
@@ -22,7 +21,7 @@ from hypothesis import strategies as st
 
 import callosum
 from callosum import OrderedReplies, Outcome, SerializedByKey, Unordered
-from callosum.protocol import outbox
+from tests.protocol.pair import small_fragments
 from tests.services import Agent, Echo, Handler, Refusal, paired, run
 
 EXAMPLES = int(os.environ.get("CALLOSUM_SCHEDULING_EXAMPLES", "40"))
@@ -275,10 +274,6 @@ class Exact(World):
         assume(all(abs(gone - instant) > TIE for instant in instants))
 
 
-def small_fragments() -> Any:
-    return mock.patch.multiple(outbox, FRAGMENT=1000, INLINE_BODY=500)
-
-
 POLICIES = [Unordered(), OrderedReplies(), SerializedByKey()]
 NAMES = [type(policy).__name__ for policy in POLICIES]
 quick = settings(
@@ -303,7 +298,7 @@ def _figures() -> Iterator[None]:
 @given(calls=plans())
 def test_every_call_begins_and_is_answered_at_its_instant(policy, calls):
     world = Exact(policy, calls, max_queue_delay=math.inf)
-    with small_fragments():
+    with small_fragments(1000, 500):
         run(world.go())
     world.check_laws()
     world.check_instants()
@@ -331,7 +326,7 @@ def test_where_all_is_scarce_the_laws_hold(policy, calls, slots, pending, per_pe
         max_concurrency_per_peer=per_peer,
         max_queue_delay=delay,
     )
-    with small_fragments():
+    with small_fragments(1000, 500):
         run(world.go())
     world.check_laws()
     within = sum(plan.kind == "within" for plan in calls)  # what these wait for may take no slot
